@@ -1,0 +1,18 @@
+import Foundation
+
+/// Where the private servers of `Scripts/services` listen. A test that needs one is disabled, with a reason, where it is nil.
+public enum TestServers {
+    /// A plain Redis: `redis://127.0.0.1:PORT/0`.
+    public static var redis: String? { Self.read("SCALEKIT_TEST_REDIS") }
+
+    /// A Redis with TLS and an ACL user: `rediss://user:password@127.0.0.1:PORT/0`.
+    public static var redisTLS: String? { Self.read("SCALEKIT_TEST_REDIS_TLS") }
+
+    /// The path of the certificate authority (PEM) that signed the TLS server's certificate.
+    public static var redisCertificateAuthority: String? { Self.read("SCALEKIT_TEST_REDIS_CA") }
+
+    private static func read(_ name: String) -> String? {
+        guard let value = ProcessInfo.processInfo.environment[name], !value.isEmpty else { return nil }
+        return value
+    }
+}
