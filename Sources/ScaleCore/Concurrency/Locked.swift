@@ -7,7 +7,7 @@ import Musl
 import Darwin
 #endif
 #else
-import Synchronization
+public import Synchronization
 #endif
 
 /// A value behind a lock. The one lock of the package.
