@@ -50,15 +50,20 @@ public struct EndpointSet: Sendable {
     /// Ends an attempt: it is no longer in flight, and its outcome counts for the endpoint's health.
     ///
     /// An endpoint that has left the set meanwhile is forgotten with its last call.
-    public mutating func report(_ selection: Selection, _ outcome: CallOutcome, at now: Instant) {
-        if let index = self.index(of: selection.id, hint: selection.index) {
-            self.candidates.members[index].end(selection, outcome, at: now.wholeSecond, isAlone: self.isAlone)
-        } else if let index = self.leaving.firstIndex(where: { $0.id == selection.id }) {
-            self.leaving[index].end(selection, outcome, at: now.wholeSecond, isAlone: false)
-            if self.leaving[index].activeCalls == 0 { self.leaving.remove(at: index) }
-        }
+    ///
+    /// - Returns: what the outcome changed for the endpoint, if anything; worth a line in the log.
+    @discardableResult
+    public mutating func report(_ selection: Selection, _ outcome: CallOutcome, at now: Instant) -> HealthChange? {
         self.strategy.observe(
             CallObservation(id: selection.id, outcome: outcome, duration: selection.startedAt.duration(to: now), at: now))
+        if let index = self.index(of: selection.id, hint: selection.index) {
+            return self.candidates.members[index].end(selection, outcome, at: now.wholeSecond, isAlone: self.isAlone)
+        }
+        if let index = self.leaving.firstIndex(where: { $0.id == selection.id }) {
+            _ = self.leaving[index].end(selection, outcome, at: now.wholeSecond, isAlone: false)
+            if self.leaving[index].activeCalls == 0 { self.leaving.remove(at: index) }
+        }
+        return nil
     }
 
     private mutating func collect(_ history: inout CallHistory, at second: Int64) {

@@ -32,11 +32,34 @@ struct Member: Sendable {
         self.rules = PassiveHealth.Rules(endpoint)
     }
 
+    /// Notes that an attempt begins.
+    mutating func pick(at second: Int64) -> PassiveHealth.Probe? {
+        self.activeCalls &+= 1
+        return self.health.pick(at: second, rules: self.rules)
+    }
+
+    /// Notes that an attempt is over. `isAlone` switches the rules of health off.
+    mutating func end(_ selection: Selection, _ outcome: CallOutcome, at second: Int64, isAlone: Bool) -> HealthChange? {
+        self.activeCalls = max(0, self.activeCalls - 1)
+        guard !isAlone else { return nil }
+        let wasExhausted = self.isExhausted
+        switch outcome {
+        case .success: self.health.succeed()
+        case .failure: self.fail(at: second)
+        case .abandoned: if let probe = selection.probe { self.health.abandon(probe) }
+        }
+        guard self.isExhausted != wasExhausted else { return nil }
+        return wasExhausted ? .recovered : .restBegan
+    }
+
+    /// Whether the endpoint has failed as often as it may.
+    private var isExhausted: Bool { self.rules.maxFails > 0 && self.health.fails >= self.rules.maxFails }
+
     /// Counts a failure and lowers the effective weight by the weight's share for each of `maxFails`.
-    mutating func fail(at second: Int64) {
+    private mutating func fail(at second: Int64) {
         self.health.fail(at: second)
-        guard self.endpoint.maxFails > 0 else { return }
-        self.effectiveWeight = max(0, self.effectiveWeight - self.endpoint.weight / self.endpoint.maxFails)
+        guard self.rules.maxFails > 0 else { return }
+        self.effectiveWeight = max(0, self.effectiveWeight - self.endpoint.weight / self.rules.maxFails)
     }
 
     /// Why the endpoint cannot be picked now, or nothing when it can. `isAlone` switches the rules of health off.

@@ -51,19 +51,10 @@ public struct EndpointStatus: Sendable {
     public var obstacle: UnavailableEndpoint.Reason?
 }
 
-extension Member {
-    mutating func pick(at second: Int64) -> PassiveHealth.Probe? {
-        self.activeCalls &+= 1
-        return self.health.pick(at: second, rules: self.rules)
-    }
-
-    mutating func end(_ selection: Selection, _ outcome: CallOutcome, at second: Int64, isAlone: Bool) {
-        self.activeCalls = max(0, self.activeCalls - 1)
-        guard !isAlone else { return }
-        switch outcome {
-        case .success: self.health.succeed()
-        case .failure: self.fail(at: second)
-        case .abandoned: if let probe = selection.probe { self.health.abandon(probe) }
-        }
-    }
+/// A turn in an endpoint's health.
+public enum HealthChange: Hashable, Sendable {
+    /// It has failed as often as its `maxFails` allows and gets no calls for its `failTimeout`.
+    case restBegan
+    /// Its probe succeeded: its failures are forgotten.
+    case recovered
 }
