@@ -103,7 +103,7 @@ let package = Package(
         room("QueueKitTesting", ["QueueKit", "ScaleCore", "ScaleTesting"]),
 
         // Sessions.
-        room("SessionStore", ["ScaleCore", crypto, logging, metrics]),
+        room("SessionStore", ["ScaleCore", crypto, heap, logging, metrics]),
         room("SessionStoreHummingbird", ["ScaleCore", "SessionStore", httpTypes, hummingbird, logging]),
         room("SessionStoreRedis", ["ScaleCore", "ScaleRedis", "SessionStore"]),
         room("SessionStoreTesting", ["ScaleCore", "ScaleTesting", "SessionStore"]),
