@@ -2,9 +2,14 @@ public import ScaleCore
 
 /// Time that stands still until a test moves it.
 ///
-/// Sleepers wake in the order of their deadlines, and ``advance(by:)`` stops at each deadline on the way, so that whoever wakes
-/// at 10 s and sleeps 5 s more is woken again by the same `advance(by: .seconds(20))` — provided it has gone back to sleep in
-/// the meantime. To know that, wait for it: ``waitForSleepers(_:)``.
+/// Sleepers wake in the order of their deadlines, those of one deadline in the order in which they fell asleep. Time stops at each
+/// deadline on the way, so that whoever wakes at 10 s and sleeps 5 s more can be woken again at 15 s by the same advance.
+///
+/// Nothing in Swift tells when the tasks that were woken have done what they had to do. There are three ways to move on:
+///
+/// - ``advance(by:sleepers:within:file:line:)`` waits before each step until that many tasks sleep: exact, and the one to prefer;
+/// - ``run(upTo:file:line:_:)`` runs a piece of code and moves time for it, whenever it has come to rest;
+/// - ``advance(by:)`` gives the other tasks turns until they seem to have come to rest: enough for one that wakes, records and ends.
 public final class ManualTime: TimeSource.Backend {
     private struct Sleeper {
         let id: UInt64
@@ -12,125 +17,183 @@ public final class ManualTime: TimeSource.Backend {
         let continuation: CheckedContinuation<Void, any Error>
     }
 
-    private struct Watcher {
-        let count: Int
-        let continuation: CheckedContinuation<Void, Never>
-    }
-
     private struct State {
         var now = Instant(nanoseconds: 0)
-        var utcOffset: Int64
+        var utcOffset: Duration
         var nextID: UInt64 = 0
+        /// By deadline; those of one deadline in the order in which they came.
         var sleepers: [Sleeper] = []
-        var cancelled: Set<UInt64> = []
-        var watchers: [Watcher] = []
+        /// Counts the looks at this time: it stands still when nobody who watches it does anything.
+        var activity: UInt64 = 0
     }
 
-    private let state: Locked<State>
+    private let monitor: Monitor<State>
 
     /// - Parameter utc: what UTC reads at the start; by default 2026-01-01T00:00:00Z.
     public init(utc: UTCTime = UTCTime(millisecondsSinceEpoch: 1_767_225_600_000)) {
-        self.state = Locked(State(utcOffset: utc.nanosecondsSinceEpoch))
+        self.monitor = Monitor(State(utcOffset: .nanoseconds(utc.nanosecondsSinceEpoch)))
     }
 
     /// This time, as the parts of ScaleKit take it.
     public var source: TimeSource { TimeSource(self) }
 
     public func now() -> Instant {
-        self.state.withLock { $0.now }
+        self.monitor.withValue { state in
+            state.activity &+= 1
+            return state.now
+        }
     }
 
     public func utcNow() -> UTCTime {
-        self.state.withLock { UTCTime(nanosecondsSinceEpoch: $0.now.nanoseconds &+ $0.utcOffset) }
+        self.monitor.withValue { state in
+            state.activity &+= 1
+            return UTCTime(nanosecondsSinceEpoch: state.now.nanoseconds).advanced(by: state.utcOffset)
+        }
     }
 
     /// Moves UTC alone, as when the machine's clock is set; monotonic time and sleepers are unaffected.
     public func shiftUTC(by duration: Duration) {
-        self.state.withLock { $0.utcOffset &+= duration.wholeNanoseconds }
+        self.monitor.withValue { $0.utcOffset += duration }
     }
 
+    // MARK: Sleeping
+
     public func sleep(until deadline: Instant) async throws {
-        let id = self.state.withLock { state in
+        let id = self.monitor.withValue { state in
             state.nextID += 1
             return state.nextID
         }
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                enum Outcome { case parked([Watcher]), due, cancelled }
-                let outcome: Outcome = self.state.withLock { state in
-                    if state.cancelled.remove(id) != nil { return .cancelled }
-                    if deadline <= state.now { return .due }
-                    state.sleepers.append(Sleeper(id: id, deadline: deadline, continuation: continuation))
-                    return .parked(Self.takeSatisfied(&state))
-                }
-                switch outcome {
-                case .parked(let watchers): watchers.forEach { $0.continuation.resume() }
-                case .due: continuation.resume()
-                case .cancelled: continuation.resume(throwing: CancellationError())
-                }
+                self.park(Sleeper(id: id, deadline: deadline, continuation: continuation))
             }
         } onCancel: {
-            let sleeper: Sleeper? = self.state.withLock { state in
-                guard let index = state.sleepers.firstIndex(where: { $0.id == id }) else {
-                    state.cancelled.insert(id)
-                    return nil
-                }
-                return state.sleepers.remove(at: index)
+            let sleeper: Sleeper? = self.monitor.update { state in
+                state.activity &+= 1
+                return state.sleepers.firstIndex { $0.id == id }.map { state.sleepers.remove(at: $0) }
             }
             sleeper?.continuation.resume(throwing: CancellationError())
         }
-        self.state.withLock { _ = $0.cancelled.remove(id) }
+    }
+
+    private func park(_ sleeper: Sleeper) {
+        enum Decision { case parked, due, cancelled }
+        let decision: Decision = self.monitor.update { state in
+            state.activity &+= 1
+            // A task's flag is set before its cancellation handler runs: it is seen here, or the handler finds the sleeper.
+            if Task.isCancelled { return .cancelled }
+            if sleeper.deadline <= state.now { return .due }
+            let index = state.sleepers.firstIndex { sleeper.deadline < $0.deadline } ?? state.sleepers.endIndex
+            state.sleepers.insert(sleeper, at: index)
+            return .parked
+        }
+        switch decision {
+        case .parked: break
+        case .due: sleeper.continuation.resume()
+        case .cancelled: sleeper.continuation.resume(throwing: CancellationError())
+        }
     }
 
     /// How many tasks sleep on this time now.
     public var sleeperCount: Int {
-        self.state.withLock { $0.sleepers.count }
+        self.monitor.withValue { $0.sleepers.count }
     }
 
     /// The earliest deadline that somebody sleeps for.
     public var nextDeadline: Instant? {
-        self.state.withLock { state in state.sleepers.map(\.deadline).min() }
-    }
-
-    /// Moves time forward and wakes everybody whose deadline is passed, earliest first.
-    ///
-    /// Between two deadlines the other tasks get turns to run, but how many they need is theirs to say: a test that depends on
-    /// a woken task's next sleep advances step by step with ``waitForSleepers(_:)`` between.
-    public func advance(by duration: Duration) async {
-        let target = self.now().advanced(by: duration)
-        while true {
-            let due: Sleeper? = self.state.withLock { state in
-                guard let index = state.sleepers.indices.min(by: { state.sleepers[$0].deadline < state.sleepers[$1].deadline }),
-                    state.sleepers[index].deadline <= target
-                else {
-                    state.now = max(state.now, target)
-                    return nil
-                }
-                state.now = max(state.now, state.sleepers[index].deadline)
-                return state.sleepers.remove(at: index)
-            }
-            guard let due else { break }
-            due.continuation.resume()
-            for _ in 0..<20 { await Task.yield() }
-        }
-        for _ in 0..<20 { await Task.yield() }
+        self.monitor.withValue { $0.sleepers.first?.deadline }
     }
 
     /// Waits until at least `count` tasks sleep on this time: the way to know that the code under test has reached its wait.
-    public func waitForSleepers(_ count: Int) async {
-        await withCheckedContinuation { continuation in
-            let isSatisfied = self.state.withLock { state in
-                if state.sleepers.count >= count { return true }
-                state.watchers.append(Watcher(count: count, continuation: continuation))
-                return false
-            }
-            if isSatisfied { continuation.resume() }
+    ///
+    /// - Throws: ``TestFailure`` when `limit` of the machine's own time passes; `CancellationError`.
+    public func waitForSleepers(
+        _ count: Int, within limit: Duration = .seconds(30), file: String = #fileID, line: Int = #line
+    ) async throws {
+        guard try await self.monitor.wait(within: limit, until: { $0.sleepers.count >= count }) == .ready else {
+            throw TestFailure("\(self.sleeperCount) of \(count) tasks sleep after \(limit)", file: file, line: line)
         }
     }
 
-    private static func takeSatisfied(_ state: inout State) -> [Watcher] {
-        let satisfied = state.watchers.filter { state.sleepers.count >= $0.count }
-        state.watchers.removeAll { state.sleepers.count >= $0.count }
-        return satisfied
+    // MARK: Moving
+
+    /// Moves time forward, waking whoever is due, and gives the other tasks turns after each step until they seem to rest.
+    ///
+    /// When it returns, everybody whose deadline has passed is awake; what they do next may still be under way.
+    public func advance(by duration: Duration) async {
+        let target = self.monitor.withValue { $0.now.advanced(by: duration) }
+        while self.step(to: target) { await self.settle() }
+        await self.settle()
+    }
+
+    /// Moves time forward deadline by deadline, and waits before each step, and at the end, until `sleepers` tasks sleep.
+    ///
+    /// For code that goes back to sleep whenever it has been woken, it leaves nothing to chance: a worker that polls every 10 s polls
+    /// six times in `advance(by: .seconds(60), sleepers: 1)`.
+    ///
+    /// - Throws: ``TestFailure`` when they do not sleep within `limit` of the machine's own time; `CancellationError`.
+    public func advance(
+        by duration: Duration, sleepers: Int, within limit: Duration = .seconds(30), file: String = #fileID, line: Int = #line
+    ) async throws {
+        let target = self.monitor.withValue { $0.now.advanced(by: duration) }
+        repeat {
+            try await self.waitForSleepers(sleepers, within: limit, file: file, line: line)
+        } while self.step(to: target)
+    }
+
+    /// Runs `body` and moves time to the next deadline whenever everybody seems to rest, until `body` returns.
+    ///
+    /// - Parameter limit: how much of this time may pass.
+    /// - Throws: ``TestFailure`` when it passes; what `body` throws.
+    public func run<Result: Sendable>(
+        upTo limit: Duration = .seconds(24 * 60 * 60), file: String = #fileID, line: Int = #line,
+        _ body: @escaping @Sendable () async throws -> Result
+    ) async throws -> Result {
+        let target = self.monitor.withValue { $0.now.advanced(by: limit) }
+        return try await withThrowingTaskGroup(of: Result?.self) { group in
+            group.addTask { try await body() }
+            group.addTask {
+                while true {
+                    _ = try await self.monitor.wait(within: .seconds(1)) { !$0.sleepers.isEmpty }
+                    await self.settle()
+                    try Task.checkCancellation()
+                    guard let deadline = self.nextDeadline else { continue }
+                    guard deadline <= target else {
+                        throw TestFailure("still running after \(limit) of manual time", file: file, line: line)
+                    }
+                    _ = self.step(to: deadline)
+                }
+            }
+            defer { group.cancelAll() }
+            for try await result in group {
+                if let result { return result }
+            }
+            throw CancellationError()
+        }
+    }
+
+    /// Moves to the first deadline not after `target` and wakes its first sleeper; without one, moves to `target` and says no.
+    private func step(to target: Instant) -> Bool {
+        let due: Sleeper? = self.monitor.update { state in
+            guard let first = state.sleepers.first, first.deadline <= target else {
+                state.now = max(state.now, target)
+                return nil
+            }
+            state.now = max(state.now, first.deadline)
+            return state.sleepers.removeFirst()
+        }
+        due?.continuation.resume()
+        return due != nil
+    }
+
+    /// Gives the other tasks turns until none has looked at this time for a while. A guess: a task that computes looks at nothing.
+    private func settle() async {
+        var (quiet, activity) = (0, self.monitor.withValue { $0.activity })
+        for _ in 0..<1000 where quiet < 50 {
+            await Task.yield()
+            let latest = self.monitor.withValue { $0.activity }
+            quiet = latest == activity ? quiet + 1 : 0
+            activity = latest
+        }
     }
 }
