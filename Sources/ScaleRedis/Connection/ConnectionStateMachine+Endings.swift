@@ -1,0 +1,197 @@
+import DequeModule
+import NIOCore
+import ScaleCore
+
+extension ConnectionStateMachine {
+    static var shutDownError: RedisError {
+        RedisError(code: .clientShutDown, message: "the client was shut down")
+    }
+
+    /// The channel failed or ended, or could not be made.
+    mutating func lost(epoch: UInt64, _ error: RedisError, at now: Instant, jitter: Double) -> Turn {
+        guard epoch == self.epoch else { return Turn() }
+        switch self.phase {
+        case .connecting, .greeting, .ready, .draining: return self.giveUp(error, at: now, jitter: jitter)
+        case .disconnected, .resting, .refused, .closed: return Turn()
+        }
+    }
+
+    /// The coarse timer: everything whose time has passed.
+    mutating func tick(at now: Instant, jitter: Double) -> Turn {
+        var turn = self.expire(at: now, jitter: jitter)
+        for call in self.waiting.removeExpired(at: now) { turn.failed.append((call.waiter, self.expiryError)) }
+        return turn
+    }
+
+    /// Whether the timer may stop: nothing is connected and nobody waits.
+    var isQuiet: Bool {
+        switch self.phase {
+        case .disconnected, .refused, .closed: self.waiting.isEmpty
+        case .resting, .connecting, .greeting, .ready, .draining: false
+        }
+    }
+
+    /// Takes no more calls; those in flight and those that wait on a working connection may finish until `deadline`.
+    mutating func shutDown(at now: Instant, deadline: Instant) -> Turn {
+        switch self.phase {
+        case .ready where !self.inFlight.isEmpty || !self.waiting.isEmpty:
+            self.phase = .draining(deadline: deadline)
+            return Turn()
+        case .draining:
+            return Turn()
+        case .ready, .disconnected, .resting, .connecting, .greeting, .refused, .closed:
+            return self.finish(Self.shutDownError)
+        }
+    }
+
+    /// Ends at once: whatever is in flight fails.
+    mutating func close(_ error: RedisError) -> Turn {
+        self.finish(error)
+    }
+}
+
+extension ConnectionStateMachine {
+    private mutating func expire(at now: Instant, jitter: Double) -> Turn {
+        switch self.phase {
+        case .connecting(let deadline) where deadline <= now, .greeting(_, let deadline) where deadline <= now:
+            let limit = self.settings.connectTimeout
+            return self.abandon(RedisError(code: .connectionFailed, message: "no connection within \(limit)"), at: now, jitter: jitter)
+        case .ready, .draining:
+            return self.expireCalls(at: now, jitter: jitter)
+        case .disconnected, .resting, .connecting, .greeting, .refused, .closed:
+            return Turn()
+        }
+    }
+
+    private mutating func expireCalls(at now: Instant, jitter: Double) -> Turn {
+        if case .draining(let deadline) = self.phase, deadline <= now { return self.finish(Self.shutDownError) }
+        let limit = self.settings.commandTimeout
+        if let oldest = self.batches.first, self.patience < .seconds(Int64.max / 2),
+            oldest.at.advanced(by: limit + self.patience) <= now
+        {
+            return self.abandon(RedisError(code: .timeout, message: "no reply within \(limit)"), at: now, jitter: jitter)
+        }
+        if let idle = self.settings.idleTimeout, self.inFlight.isEmpty, self.waiting.isEmpty,
+            self.lastActivity.advanced(by: idle) <= now
+        {
+            guard self.settings.reconnects else { return self.finish(RedisError(code: .connectionLost, message: "idle for \(idle)")) }
+            self.phase = .disconnected(notBefore: now)
+            self.forget()
+            return Turn(closesChannel: true)
+        }
+        return Turn()
+    }
+
+    /// Gives the connection up by our own decision.
+    private mutating func abandon(_ error: RedisError, at now: Instant, jitter: Double) -> Turn {
+        var turn = self.giveUp(error, at: now, jitter: jitter)
+        turn.closesChannel = true
+        return turn
+    }
+
+    /// The connection is gone: fails what was written, keeps what was not, and rests before the next attempt.
+    mutating func giveUp(_ error: RedisError, at now: Instant, jitter: Double) -> Turn {
+        if case .draining = self.phase { return self.finish(error) }
+        guard self.settings.reconnects else { return self.finish(error) }
+        var turn = Turn()
+        self.failWritten(error, at: now, into: &turn)
+        self.keepUnwritten(at: now)
+        self.forget()
+        self.failures += 1
+        self.lastFailure = error
+        let rest = self.settings.backoff.rest(failures: self.failures, jitter: jitter)
+        self.phase = .disconnected(notBefore: now.advanced(by: rest))
+        if !self.waiting.isEmpty {
+            self.phase = .resting
+            self.epoch += 1
+            turn.action = .connect(epoch: self.epoch, after: rest)
+        }
+        return turn
+    }
+
+    /// The server refused the credentials: everybody is told, and the server is left alone for a while.
+    mutating func refuse(_ error: RedisError, at now: Instant) -> Turn {
+        guard self.settings.reconnects else { return self.finish(error) }
+        var turn = Turn(closesChannel: true)
+        self.failures += 1
+        self.lastFailure = error
+        self.forget()
+        self.phase = .refused(error, until: now.advanced(by: Self.refusalRest))
+        for call in self.waiting.removeAll() { turn.failed.append((call.waiter, error)) }
+        return turn
+    }
+
+    /// The end, for good.
+    mutating func finish(_ error: RedisError) -> Turn {
+        if case .closed = self.phase { return Turn(action: .finish) }
+        var turn = Turn(action: .finish, closesChannel: true)
+        self.failWritten(error, at: Instant(nanoseconds: .min), into: &turn)
+        for call in self.inFlight {
+            if let waiter = call.waiter { turn.failed.append((waiter, error)) }
+        }
+        for call in self.waiting.removeAll() { turn.failed.append((call.waiter, error)) }
+        self.forget()
+        self.phase = .closed(error)
+        return turn
+    }
+
+    /// Fails every call that was handed to the channel. Those whose own time has passed are told so; the others lost their connection.
+    private mutating func failWritten(_ error: RedisError, at now: Instant, into turn: inout Turn) {
+        let isTimeout = error.code == .timeout
+        var overdue = 0
+        if isTimeout {
+            let limit = self.settings.commandTimeout + self.patience
+            for batch in self.batches where batch.at.advanced(by: limit) <= now { overdue += batch.calls }
+        }
+        var loss = error
+        loss.outcome = .unknown
+        var collateral = loss
+        if isTimeout {
+            collateral.code = .connectionLost
+            collateral.message = "the connection was given up, since an earlier command got \(error.message)"
+        }
+        var index = 0
+        while self.inFlight.count > self.unflushed {
+            let call = self.inFlight.removeFirst()
+            if let waiter = call.waiter { turn.failed.append((waiter, index < overdue ? loss : collateral)) }
+            index += 1
+        }
+    }
+
+    /// Calls that were never handed to the channel go back to the head of the queue, in their order; cancelled ones are dropped.
+    private mutating func keepUnwritten(at now: Instant) {
+        let deadline = now.advanced(by: self.settings.connectTimeout)
+        var kept: [WaitingCall<Waiter>] = []
+        for call in self.inFlight {
+            guard let bytes = self.outgoing.readSlice(length: call.byteCount), let waiter = call.waiter else { continue }
+            kept.append(
+                WaitingCall(token: call.token, waiter: waiter, replyCount: call.replyCount, bytes: bytes, deadline: deadline))
+        }
+        for call in kept.reversed() { self.waiting.prepend(call) }
+    }
+
+    /// Resets what belonged to the connection that is gone. Its late events are recognised by their epoch.
+    private mutating func forget() {
+        self.epoch += 1
+        self.inFlight.removeAll()
+        self.inFlightReplies = 0
+        self.partial = []
+        self.batches.removeAll()
+        self.outgoing = ByteBuffer()
+        self.unflushed = 0
+        self.isFlushScheduled = false
+        self.isWritable = true
+        self.patience = .zero
+    }
+
+    /// Why a waiting caller got no turn in time.
+    private var expiryError: RedisError {
+        switch self.phase {
+        case .ready, .draining:
+            return RedisError(code: .timeout, message: "no turn to be sent within \(self.settings.commandTimeout)")
+        case .disconnected, .resting, .connecting, .greeting, .refused, .closed:
+            let reason = self.lastFailure.map { "; the last attempt failed: \($0.message)" } ?? ""
+            return RedisError(code: .connectionFailed, message: "no connection within \(self.settings.connectTimeout)\(reason)")
+        }
+    }
+}
