@@ -90,3 +90,7 @@ struct WaitingQueue<Waiter> {
         return all
     }
 }
+
+extension InFlightCall: Sendable where Waiter: Sendable {}
+extension WaitingCall: Sendable where Waiter: Sendable {}
+extension WaitingQueue: Sendable where Waiter: Sendable {}

@@ -116,3 +116,6 @@ extension ConnectionStateMachine {
         }
     }
 }
+
+extension ConnectionStateMachine.Delivery: Sendable where Waiter: Sendable {}
+extension ConnectionStateMachine.Received: Sendable where Waiter: Sendable {}

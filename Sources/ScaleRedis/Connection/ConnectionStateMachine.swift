@@ -242,3 +242,6 @@ extension ConnectionStateMachine {
         return isWritable && self.unflushed > 0 && self.scheduleFlush()
     }
 }
+
+extension ConnectionStateMachine: Sendable where Waiter: Sendable {}
+extension ConnectionStateMachine.Turn: Sendable where Waiter: Sendable {}

@@ -1,4 +1,5 @@
 import NIOCore
+import ScaleCore
 
 /// The commands that make a fresh connection usable, and what their replies mean.
 ///
@@ -39,7 +40,7 @@ struct Greeting: Sendable {
     private func command(for step: Step) -> RedisCommand {
         switch step {
         case .authenticate:
-            RedisCommand("AUTH", [self.user, self.password?.value].compactMap { $0.map { RedisArgument($0) } })
+            RedisCommand("AUTH", [self.user, self.password?.reveal()].compactMap { $0.map { RedisArgument($0) } })
         case .setName: RedisCommand("CLIENT", ["SETNAME", RedisArgument(self.clientName ?? "")])
         case .select: RedisCommand("SELECT", [RedisArgument(self.database)])
         case .ping: RedisCommand("PING")

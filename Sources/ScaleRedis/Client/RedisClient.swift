@@ -1,0 +1,89 @@
+import Logging
+import NIOPosix
+import ScaleCore
+public import ServiceLifecycle
+
+/// A client of one Redis server, usable at once and from anywhere.
+///
+/// ```swift
+/// let redis = try RedisClient("redis://127.0.0.1:6379/1")
+/// try await redis.set("greeting", "hello", expiresIn: .seconds(60))
+/// let bytes = try await redis.get("greeting")
+/// ```
+///
+/// It connects when it is first used, pipelines all callers' commands over one connection, and connects again when that is lost, with
+/// jittered back-off and as long as somebody wants it. A command that was written when the connection was lost fails with an unknown
+/// ``RedisError/outcome``; one that was not is sent on the next connection. Nothing is ever sent twice.
+///
+/// Blocking commands, `WATCH` and `SELECT` do not go over the shared connection; ``withConnection(_:)`` gives one of one's own.
+///
+/// As a `Service`, ``run()`` waits for the graceful shutdown and then lets commands in flight finish. It is not needed for anything else.
+public final class RedisClient: RedisCommandSender, Service {
+    let url: RedisURL
+    let configuration: RedisConfiguration
+    let connector: ChannelConnector
+    let route: any CommandRoute
+
+    /// A client of the server at `url`: `redis://[[user]:password@]host[:port][/database]`, or `rediss://` for TLS. Does no I/O apart from
+    /// reading the files that `configuration.tls` names.
+    ///
+    /// - Throws: ``RedisError`` with ``RedisError/Code/invalidConfiguration``.
+    public init(_ url: String, configuration: RedisConfiguration = .init()) throws(RedisError) {
+        try configuration.validate()
+        self.url = try RedisURL(url)
+        self.configuration = configuration
+        self.connector = try ChannelConnector(url: self.url, configuration: configuration)
+        let connection = Self.makeConnection(self.url, configuration, self.connector, reconnects: true)
+        self.route = SingleServerRoute(connection: connection)
+    }
+
+    deinit {
+        self.route.close()
+    }
+
+    /// `host:port` of the server.
+    public var address: String { self.url.address }
+
+    public func send(_ command: RedisCommand) async throws -> RedisValue {
+        try CommandRules.check(command, isExclusive: false)
+        return try await self.execute(command, key: command.arguments.first).orThrow(command.name, self.address)
+    }
+
+    public func pipeline(_ commands: [RedisCommand]) async throws -> [Result<RedisValue, RedisError>] {
+        guard let first = commands.first else { return [] }
+        for command in commands { try CommandRules.check(command, isExclusive: false) }
+        let replies = try await self.execute(CommandBatch(commands: commands), key: first.arguments.first)
+        return try replies.results(for: commands, self.address)
+    }
+
+    /// Sends a command that was checked. An error reply is returned as a value.
+    @inline(__always)
+    func execute(_ command: some WireCommand, key: RedisArgument?) async throws -> RedisValue {
+        try await self.route.connection(forKey: key).send(command)
+    }
+
+    /// Takes no more commands, lets those in flight finish within `commandTimeout`, and closes the connection. Idempotent.
+    public func shutdown() async {
+        await self.route.shutDown(within: self.configuration.commandTimeout)
+    }
+
+    /// Waits for the graceful shutdown of the service group (or the task's cancellation), then shuts down.
+    public func run() async throws {
+        try? await gracefulShutdown()
+        await self.shutdown()
+    }
+
+    static func makeConnection(
+        _ url: RedisURL, _ configuration: RedisConfiguration, _ connector: ChannelConnector, reconnects: Bool
+    ) -> PipelinedConnection {
+        PipelinedConnection(
+            connector: connector,
+            settings: ConnectionSettings(configuration, url: url, reconnects: reconnects),
+            limits: configuration.replyLimits,
+            time: configuration.time,
+            logger: configuration.logger,
+            metrics: ConnectionMetrics(address: connector.address),
+            eventLoop: MultiThreadedEventLoopGroup.singleton.any()
+        )
+    }
+}

@@ -1,0 +1,49 @@
+import ScaleCore
+
+extension RedisConfiguration {
+    /// Checks what came from outside.
+    func validate() throws(RedisError) {
+        func reject(_ message: String) throws(RedisError) -> Never {
+            throw RedisError(code: .invalidConfiguration, message: message)
+        }
+        if self.connectTimeout <= .zero { try reject("connectTimeout must be positive") }
+        if self.commandTimeout <= .zero { try reject("commandTimeout must be positive") }
+        if let idle = self.idleTimeout, idle <= .zero { try reject("idleTimeout must be positive") }
+        if self.maximumInFlight < 1 { try reject("maximumInFlight must be at least 1") }
+        if self.maximumWaiting < 0 { try reject("maximumWaiting must not be negative") }
+        if self.maximumUnwrittenBytes < 1 { try reject("maximumUnwrittenBytes must be at least 1") }
+        if self.backoffBase <= .zero || self.backoffCap < self.backoffBase {
+            try reject("backoffBase must be positive and not above backoffCap")
+        }
+        let limits = self.replyLimits
+        if [limits.bulkBytes, limits.arrayElements, limits.lineBytes, limits.nesting, limits.replyBytes].contains(where: { $0 < 1 }) {
+            try reject("every limit in replyLimits must be at least 1")
+        }
+        if let name = self.clientName, !name.utf8.allSatisfy({ (33...126).contains($0) }) || name.isEmpty {
+            try reject("clientName may hold printable ASCII characters without spaces alone")
+        }
+    }
+}
+
+extension ConnectionSettings {
+    init(_ configuration: RedisConfiguration, url: RedisURL, reconnects: Bool) {
+        self.connectTimeout = configuration.connectTimeout
+        self.commandTimeout = configuration.commandTimeout
+        self.idleTimeout = configuration.idleTimeout
+        self.maximumInFlight = configuration.maximumInFlight
+        self.maximumWaiting = configuration.maximumWaiting
+        self.maximumUnwrittenBytes = configuration.maximumUnwrittenBytes
+        self.backoff = ReconnectBackoff(base: configuration.backoffBase, cap: configuration.backoffCap)
+        self.reconnects = reconnects
+        self.greeting = Greeting(configuration, url: url)
+    }
+}
+
+extension Greeting {
+    init(_ configuration: RedisConfiguration, url: RedisURL) {
+        self.user = url.password == nil ? configuration.user : url.user
+        self.password = url.password ?? configuration.password
+        self.clientName = configuration.clientName
+        self.database = url.database
+    }
+}

@@ -1,0 +1,71 @@
+/// Which commands may go where.
+///
+/// The client counts replies off against commands. A command that changes how the server replies would break that count for everybody,
+/// and one that blocks, or that leaves state behind on the connection, would harm the other callers of a shared connection.
+enum CommandRules {
+    enum Use {
+        /// May be sent by anybody.
+        case shared
+        /// Only on a connection of one's own: it blocks, or leaves state on the connection.
+        case exclusive
+        /// Breaks the order of replies, or is the client's own business.
+        case never(String)
+    }
+
+    /// The longest argument that a server accepts by default (`proto-max-bulk-len`).
+    static let maximumArgumentBytes = 512 * 1024 * 1024
+
+    static func use(of command: RedisCommand) -> Use {
+        switch command.name.uppercased() {
+        case "SUBSCRIBE", "UNSUBSCRIBE", "PSUBSCRIBE", "PUNSUBSCRIBE", "SSUBSCRIBE", "SUNSUBSCRIBE":
+            return .never("use subscribe(channels:patterns:)")
+        case "MONITOR", "SYNC", "PSYNC", "QUIT", "RESET":
+            return .never("it ends the exchange of commands and replies")
+        case "HELLO", "AUTH":
+            return .never("the client speaks RESP2 and signs in by its configuration")
+        case "CLIENT":
+            return self.isFirstArgument(of: command, "REPLY") ? .never("replies may not be switched off") : .shared
+        case "SELECT":
+            return .exclusive
+        case "WATCH", "UNWATCH", "MULTI", "EXEC", "DISCARD":
+            return .exclusive
+        case "BLPOP", "BRPOP", "BLMOVE", "BLMPOP", "BRPOPLPUSH", "BZPOPMIN", "BZPOPMAX", "BZMPOP", "WAIT", "WAITAOF":
+            return .exclusive
+        case "XREAD", "XREADGROUP":
+            return command.arguments.contains { self.equals($0, "BLOCK") } ? .exclusive : .shared
+        default:
+            return .shared
+        }
+    }
+
+    /// Checks a command for a connection that others use, too, or for one of the caller's own.
+    static func check(_ command: RedisCommand, isExclusive: Bool) throws(RedisError) {
+        guard !command.name.isEmpty else { throw RedisError(code: .invalidCommand, message: "a command needs a name") }
+        for argument in command.arguments where argument.byteCount > self.maximumArgumentBytes {
+            throw RedisError(
+                code: .invalidCommand, message: "an argument has \(argument.byteCount) bytes, over the limit of \(self.maximumArgumentBytes)",
+                command: command.name)
+        }
+        switch self.use(of: command) {
+        case .shared: return
+        case .exclusive where isExclusive: return
+        case .exclusive:
+            throw RedisError(
+                code: .invalidCommand, message: "only on a connection of one's own: use withConnection", command: command.name)
+        case .never(let reason):
+            throw RedisError(code: .invalidCommand, message: "cannot be sent: \(reason)", command: command.name)
+        }
+    }
+
+    private static func isFirstArgument(of command: RedisCommand, _ word: String) -> Bool {
+        command.arguments.first.map { self.equals($0, word) } ?? false
+    }
+
+    private static func equals(_ argument: RedisArgument, _ word: String) -> Bool {
+        switch argument.storage {
+        case .string(let text): text.uppercased() == word
+        case .bytes(let bytes): String(decoding: bytes, as: UTF8.self).uppercased() == word
+        case .integer: false
+        }
+    }
+}

@@ -1,0 +1,252 @@
+import Logging
+import NIOCore
+import ScaleCore
+import Synchronization
+
+/// One pipelining connection to one server: the shell around ``ConnectionStateMachine``.
+///
+/// A caller encodes its command into the shared outgoing buffer and parks its continuation in one critical section; only the first
+/// caller since the last flush wakes the event loop, which swaps the buffer out and writes it once. There is no promise, buffer, task or
+/// timer per command.
+final class PipelinedConnection: Sendable {
+    typealias Machine = ConnectionStateMachine<UnsafeContinuation<RedisValue, any Error>>
+
+    /// What belongs to the event loop.
+    private struct LoopState {
+        var channel: (any Channel)?
+        var channelEpoch: UInt64 = 0
+        var timer: RepeatedTask?
+        var deliveries: [Machine.Delivery] = []
+    }
+
+    private enum Ending {
+        case open([CheckedContinuation<Void, Never>])
+        case ended
+    }
+
+    private static let tokens = Atomic<UInt64>(0)
+
+    let address: String
+    private let machine: Locked<Machine>
+    private let loop: NIOLoopBoundBox<LoopState>
+    private let eventLoop: any EventLoop
+    private let connector: ChannelConnector
+    private let limits: RedisReplyLimits
+    private let time: TimeSource
+    private let tickInterval: TimeAmount
+    private let logger: Logger
+    private let metrics: ConnectionMetrics
+    private let ending = Locked(Ending.open([]))
+
+    init(
+        connector: ChannelConnector, settings: ConnectionSettings, limits: RedisReplyLimits, time: TimeSource, logger: Logger,
+        metrics: ConnectionMetrics, eventLoop: any EventLoop
+    ) {
+        self.address = connector.address
+        self.machine = Locked(Machine(settings: settings))
+        self.loop = .makeBoxSendingValue(LoopState(), eventLoop: eventLoop)
+        self.eventLoop = eventLoop
+        self.connector = connector
+        self.limits = limits
+        self.time = time
+        self.logger = logger
+        self.metrics = metrics
+        // Every time-out is found late by at most an eighth of itself, and by at most 250 ms.
+        let shortest = min(settings.connectTimeout, settings.commandTimeout, settings.idleTimeout ?? .seconds(3600))
+        self.tickInterval = .nanoseconds(max(5_000_000, min(250_000_000, shortest.wholeNanoseconds / 8)))
+    }
+}
+
+// MARK: - The caller's path
+
+extension PipelinedConnection {
+    /// Sends a command and waits for its reply; for a batch the reply is an array. An error reply is returned, not thrown.
+    ///
+    /// - Throws: `CancellationError` at once when the task is cancelled, else ``RedisError``.
+    @inline(__always)
+    func send(_ command: some WireCommand, patience: Duration = .zero) async throws -> RedisValue {
+        try Task.checkCancellation()
+        let token = CallToken(number: Self.tokens.wrappingAdd(1, ordering: .relaxed).newValue)
+        return try await withTaskCancellationHandler {
+            try await withUnsafeThrowingContinuation { continuation in
+                let effect = self.machine.withLock {
+                    $0.submit(token, continuation, command, patience: patience, now: { self.time.now() })
+                }
+                self.act(effect, continuation)
+                // A cancellation before the call had its place found nothing to cancel; it is not lost.
+                if Task.isCancelled { self.cancel(token) }
+            }
+        } onCancel: {
+            self.cancel(token)
+        }
+    }
+
+    private func cancel(_ token: CallToken) {
+        self.machine.withLock { $0.cancel(token) }?.resume(throwing: CancellationError())
+    }
+
+    @inline(__always)
+    private func act(_ effect: Machine.SubmitEffect, _ continuation: UnsafeContinuation<RedisValue, any Error>) {
+        switch effect {
+        case .parked: break
+        case .wake: self.eventLoop.execute { self.flush() }
+        case .connect(let epoch, let rest): self.connect(epoch: epoch, after: rest)
+        case .refuse(let error): continuation.resume(throwing: self.placed(error))
+        }
+    }
+
+    /// Ends the connection: calls in flight may finish within `limit`, then everything fails. Returns when the socket is closed.
+    func shutDown(within limit: Duration) async {
+        let now = self.time.now()
+        let turn = self.machine.withLock { $0.shutDown(at: now, deadline: now.advanced(by: limit)) }
+        self.act(turn)
+        await withCheckedContinuation { continuation in
+            let isEnded = self.ending.withLock { ending in
+                guard case .open(let waiters) = ending else { return true }
+                ending = .open(waiters + [continuation])
+                return false
+            }
+            if isEnded { continuation.resume() }
+        }
+    }
+
+    /// Ends the connection at once, without waiting.
+    func close() {
+        self.act(self.machine.withLock { $0.close(Machine.shutDownError) })
+    }
+
+    private func placed(_ error: RedisError) -> RedisError {
+        var error = error
+        error.address = self.address
+        return error
+    }
+}
+
+// MARK: - Acting on decisions
+
+extension PipelinedConnection {
+    private func act(_ turn: Machine.Turn) {
+        if turn.closesChannel { self.onLoop { self.closeStaleChannel() } }
+        switch turn.action {
+        case .none: break
+        case .wake: self.onLoop { self.flush() }
+        case .connect(let epoch, let rest): self.connect(epoch: epoch, after: rest)
+        case .finish: self.onLoop { self.finish() }
+        }
+        if let error = turn.failed.first?.error {
+            self.metrics.failed(turn.failed.count)
+            self.logger.debug("commands failed", metadata: ["count": "\(turn.failed.count)", "reason": "\(error.code)"])
+        }
+        for (waiter, error) in turn.failed { waiter.resume(throwing: self.placed(error)) }
+    }
+
+    private func onLoop(_ work: @escaping @Sendable () -> Void) {
+        if self.eventLoop.inEventLoop { work() } else { self.eventLoop.execute(work) }
+    }
+
+    private func connect(epoch: UInt64, after rest: Duration) {
+        self.onLoop {
+            self.startTimer()
+            guard rest > .zero else { return self.attempt(epoch: epoch) }
+            self.eventLoop.scheduleTask(in: .nanoseconds(rest.wholeNanoseconds)) { self.attempt(epoch: epoch) }
+        }
+    }
+
+    private func attempt(epoch: UInt64) {
+        let now = self.time.now()
+        guard self.machine.withLock({ $0.restEnded(epoch: epoch, at: now) }) else { return }
+        let connecting = self.connector.connect(on: self.eventLoop) {
+            ConnectionHandler(connection: self, epoch: epoch, limits: self.limits)
+        }
+        connecting.whenFailure { error in
+            self.channelFailed(
+                RedisError(code: .connectionFailed, message: ChannelConnector.describe(error)), epoch: epoch)
+        }
+    }
+
+    private func flush() {
+        let now = self.time.now()
+        guard let bytes = self.machine.withLock({ $0.flush(at: now) }) else { return }
+        self.loop.value.channel?.writeAndFlush(bytes, promise: nil)
+    }
+
+    /// Closes the channel unless it is the present one.
+    private func closeStaleChannel() {
+        let epoch = self.machine.withLock { $0.epoch }
+        guard let channel = self.loop.value.channel, self.loop.value.channelEpoch != epoch else { return }
+        self.loop.value.channel = nil
+        channel.close(promise: nil)
+    }
+
+    private func finish() {
+        self.loop.value.timer?.cancel()
+        self.loop.value.timer = nil
+        self.metrics.close()
+        let waiters: [CheckedContinuation<Void, Never>] = self.ending.withLock { ending in
+            defer { ending = .ended }
+            if case .open(let waiters) = ending { return waiters }
+            return []
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    private func startTimer() {
+        guard self.loop.value.timer == nil else { return }
+        self.loop.value.timer = self.eventLoop.scheduleRepeatedTask(
+            initialDelay: self.tickInterval, delay: self.tickInterval
+        ) { _ in self.tick() }
+    }
+
+    private func tick() {
+        let now = self.time.now()
+        let (turn, isQuiet) = self.machine.withLock { machine in
+            (machine.tick(at: now, jitter: .random(in: 0..<1)), machine.isQuiet)
+        }
+        self.act(turn)
+        guard isQuiet else { return }
+        self.loop.value.timer?.cancel()
+        self.loop.value.timer = nil
+    }
+}
+
+// MARK: - Events of the channel
+
+extension PipelinedConnection {
+    func channelActive(_ channel: any Channel, epoch: UInt64) {
+        guard let greeting = self.machine.withLock({ $0.connected(epoch: epoch) }) else {
+            channel.close(promise: nil)
+            return
+        }
+        self.loop.value.channel = channel
+        self.loop.value.channelEpoch = epoch
+        self.logger.debug("connected", metadata: ["server": "\(self.address)"])
+        channel.writeAndFlush(greeting, promise: nil)
+    }
+
+    func received(_ replies: [RedisValue], epoch: UInt64) {
+        let now = self.time.now()
+        var deliveries: [Machine.Delivery] = []
+        swap(&deliveries, &self.loop.value.deliveries)
+        let received = self.machine.withLock {
+            $0.received(replies, epoch: epoch, at: now, jitter: .random(in: 0..<1), deliveries: &deliveries)
+        }
+        for delivery in deliveries { delivery.waiter.resume(returning: delivery.reply) }
+        deliveries.removeAll(keepingCapacity: true)
+        swap(&deliveries, &self.loop.value.deliveries)
+        self.metrics.received(received.replies, latency: received.latency, inFlight: received.inFlight)
+        self.act(received.turn)
+    }
+
+    func writabilityChanged(_ isWritable: Bool, epoch: UInt64) {
+        if self.machine.withLock({ $0.writabilityChanged(isWritable, epoch: epoch) }) { self.flush() }
+    }
+
+    func channelFailed(_ error: RedisError, epoch: UInt64) {
+        let now = self.time.now()
+        let turn = self.machine.withLock { $0.lost(epoch: epoch, error, at: now, jitter: .random(in: 0..<1)) }
+        if case .none = turn.action, turn.failed.isEmpty {} else {
+            self.logger.info("connection lost", metadata: ["server": "\(self.address)", "reason": "\(error.message)"])
+        }
+        self.act(turn)
+    }
+}

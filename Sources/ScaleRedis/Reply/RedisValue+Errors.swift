@@ -1,0 +1,36 @@
+extension RedisValue {
+    /// The reply, or the server's error thrown as a ``RedisError``.
+    func orThrow(_ command: String, _ address: String) throws(RedisError) -> RedisValue {
+        guard case .error(let error) = self else { return self }
+        throw RedisError(error, command: command, address: address)
+    }
+
+    /// The replies to a batch, one for each command.
+    func results(for commands: [RedisCommand], _ address: String) throws(RedisError) -> [Result<RedisValue, RedisError>] {
+        guard case .array(let replies) = self, replies.count == commands.count else {
+            throw RedisError(code: .unexpectedReply, message: "not as many replies as commands", address: address, outcome: .unknown)
+        }
+        return zip(commands, replies).map { command, reply in
+            do throws(RedisError) {
+                return .success(try reply.orThrow(command.name, address))
+            } catch {
+                return .failure(error)
+            }
+        }
+    }
+}
+
+extension RedisError {
+    /// The error for an error reply. A refusal for lack of a password keeps its own code.
+    init(_ error: RedisServerError, command: String?, address: String) {
+        let isRefusal = error.kind == "NOAUTH" || error.kind == "WRONGPASS"
+        self.init(
+            code: isRefusal ? .authenticationFailed : .server, message: error.message, address: address, command: command,
+            serverError: error)
+    }
+
+    static func unexpected(_ reply: RedisValue, command: String, wanted: String) -> RedisError {
+        RedisError(
+            code: .unexpectedReply, message: "the reply is of type \(reply.kindName), not \(wanted)", command: command, outcome: .unknown)
+    }
+}
