@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import ScaleCore
+import Synchronization
 
 /// One pipelining connection to one server: the shell around ``ConnectionStateMachine``.
 ///
@@ -22,6 +23,8 @@ final class PipelinedConnection: Sendable {
         case open([CheckedContinuation<Void, Never>])
         case ended
     }
+
+    private static let tokens = Atomic<UInt64>(0)
 
     let address: String
     private let machine: Locked<Machine>
@@ -48,7 +51,9 @@ final class PipelinedConnection: Sendable {
         self.time = time
         self.logger = logger
         self.metrics = metrics
-        self.tickInterval = settings.tickInterval
+        // Every time-out is found late by at most an eighth of itself, and by at most 250 ms.
+        let shortest = min(settings.connectTimeout, settings.commandTimeout, settings.idleTimeout ?? .seconds(3600))
+        self.tickInterval = .nanoseconds(max(5_000_000, min(250_000_000, shortest.wholeNanoseconds / 8)))
     }
 }
 
@@ -61,7 +66,7 @@ extension PipelinedConnection {
     @inline(__always)
     func send(_ command: some WireCommand, patience: Duration = .zero) async throws -> RedisValue {
         try Task.checkCancellation()
-        let token = CallToken.next()
+        let token = CallToken(number: Self.tokens.wrappingAdd(1, ordering: .relaxed).newValue)
         return try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
                 let effect = self.machine.withLock {
@@ -151,7 +156,7 @@ extension PipelinedConnection {
         let now = self.time.now()
         guard self.machine.withLock({ $0.restEnded(epoch: epoch, at: now) }) else { return }
         let connecting = self.connector.connect(on: self.eventLoop) {
-            ReplyHandler(receiver: self, epoch: epoch, limits: self.limits)
+            ConnectionHandler(connection: self, epoch: epoch, limits: self.limits)
         }
         connecting.whenFailure { error in
             self.channelFailed(
@@ -206,7 +211,7 @@ extension PipelinedConnection {
 
 // MARK: - Events of the channel
 
-extension PipelinedConnection: ReplyReceiver {
+extension PipelinedConnection {
     func channelActive(_ channel: any Channel, epoch: UInt64) {
         guard let greeting = self.machine.withLock({ $0.connected(epoch: epoch) }) else {
             channel.close(promise: nil)

@@ -1,0 +1,224 @@
+public import ScaleCore
+
+/// A call of a task in Celery's message protocol 2: what the headers and the three-element body say, typed.
+///
+/// The format is that of Celery 5 (`celery.app.amqp`, `as_task_v2`), which its documentation calls "Message Protocol 2".
+public struct TaskMessage: Hashable, Sendable {
+    /// The task's registered name.
+    public var task: String
+    public var id: JobID
+    /// Positional arguments.
+    public var arguments: [JSONValue] = []
+    /// Keyword arguments.
+    public var keywordArguments: JSONObject = [:]
+    /// Callbacks, chain and chord that ride with the call. Kept as they came.
+    public var embed = TaskMessage.emptyEmbed
+    /// Not before this time.
+    public var eta: UTCTime?
+    /// Not after this time: then the job is revoked.
+    public var expires: UTCTime?
+    /// How often the job has been tried again.
+    public var retries = 0
+    /// When this passes, the handler's task is cancelled and the try has failed.
+    public var softTimeLimit: Duration?
+    /// When this passes, the job has failed, whatever its handler does.
+    public var hardTimeLimit: Duration?
+    public var rootID: JobID?
+    public var parentID: JobID?
+    public var group: String?
+    public var groupIndex: Int?
+    public var shadow: String?
+    public var origin: String?
+    public var ignoresResult: Bool?
+    public var replyTo: String?
+    public var priority = 0
+    /// Headers that Celery does not know; a Python task reads them as `request.headers`. Trace context is among them.
+    public var userHeaders: JSONObject = [:]
+
+    public init(task: String, id: JobID) {
+        self.task = task
+        self.id = id
+    }
+
+    /// `{"callbacks": null, "errbacks": null, "chain": null, "chord": null}`
+    public static let emptyEmbed: JSONObject = ["callbacks": nil, "errbacks": nil, "chain": nil, "chord": nil]
+
+    private static let knownHeaders: Set<String> = [
+        "lang", "task", "id", "shadow", "eta", "expires", "group", "group_index", "retries", "timelimit", "root_id", "parent_id", "argsrepr",
+        "kwargsrepr", "origin", "ignore_result", "replaced_task_nesting", "stamped_headers", "stamps", "compression", "meth",
+    ]
+}
+
+// MARK: - To a message
+
+extension TaskMessage {
+    /// This call as a message with properties, headers and body.
+    ///
+    /// `argsrepr` and `kwargsrepr`, which Celery puts into logs and Flower shows, say how many arguments there are and not what
+    /// they are.
+    public func message(at now: UTCTime) -> Message {
+        var properties = Message.Properties()
+        properties.contentType = "application/json"
+        properties.contentEncoding = "utf-8"
+        properties.priority = self.priority
+        properties.correlationID = self.id.rawValue
+        properties.replyTo = self.replyTo
+        if let expires {
+            properties.expiration = String(max(0, now.duration(to: expires).wholeMillisecondsRoundedUp))
+        }
+        return Message(headers: self.headers(), properties: properties, body: self.body())
+    }
+
+    private func headers() -> JSONObject {
+        var headers: JSONObject = [
+            "lang": "swift",
+            "task": .string(self.task),
+            "id": .string(self.id.rawValue),
+            "shadow": .orNull(self.shadow),
+            "eta": .orNull(self.eta.map(Timestamp.text)),
+            "expires": .orNull(self.expires.map(Timestamp.text)),
+            "group": .orNull(self.group),
+            "group_index": self.groupIndex.map { .integer(Int64($0)) } ?? .null,
+            "retries": .integer(Int64(self.retries)),
+            "timelimit": [Self.seconds(self.hardTimeLimit), Self.seconds(self.softTimeLimit)],
+            "root_id": .string((self.rootID ?? self.id).rawValue),
+            "parent_id": .orNull(self.parentID?.rawValue),
+            "argsrepr": .string(Self.countText(self.arguments.count)),
+            "kwargsrepr": .string(Self.countText(self.keywordArguments.count)),
+            "origin": .orNull(self.origin),
+            "ignore_result": .bool(self.ignoresResult ?? false),
+            "replaced_task_nesting": 0,
+            "stamped_headers": nil,
+            "stamps": [:],
+        ]
+        for (key, value) in self.userHeaders where !Self.knownHeaders.contains(key) { headers[key] = value }
+        return headers
+    }
+
+    private func body() -> [UInt8] {
+        JSONValue.array([.array(self.arguments), .object(self.keywordArguments), .object(self.embed)]).jsonBytes()
+    }
+
+    private static func countText(_ count: Int) -> String {
+        count == 0 ? "" : "<\(count)>"
+    }
+
+    /// Celery counts limits in seconds; whole ones are written without a fraction.
+    private static func seconds(_ duration: Duration?) -> JSONValue {
+        guard let duration else { return .null }
+        let seconds = duration.fractionalSeconds
+        return Int64(exactly: seconds).map(JSONValue.integer) ?? .double(seconds)
+    }
+}
+
+// MARK: - From a message
+
+/// Why a message cannot be run. Names what is wrong with the message, and shows no part of its arguments.
+public struct MalformedMessage: Error, Hashable, Sendable, CustomStringConvertible {
+    public var description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}
+
+extension TaskMessage {
+    /// The call in `message`, whoever wrote it.
+    ///
+    /// Only `task`, `id`, a content type of JSON and a body of three elements must be there; every other header may be missing or
+    /// `null`. A header of a wrong kind is an error where it would change what is run (`eta`, `expires`, `retries`, `timelimit`)
+    /// and ignored where it only informs.
+    public init(_ message: Message, limits: JSONLimits = .init()) throws(MalformedMessage) {
+        let headers = message.headers
+        guard let task = headers["task"]?.stringValue, !task.isEmpty else { throw MalformedMessage("no task header") }
+        guard let id = Self.id(of: message) else { throw MalformedMessage("no id header of 1 to 255 bytes") }
+        self.init(task: task, id: id)
+        try self.readHeaders(headers)
+        self.replyTo = message.properties.replyTo
+        self.priority = message.properties.priority
+        for (key, value) in headers where !Self.knownHeaders.contains(key) { self.userHeaders[key] = value }
+        try self.readBody(of: message, limits: limits)
+    }
+
+    /// The job's id if the message names a usable one, however broken the rest is.
+    package static func id(of message: Message) -> JobID? {
+        message.headers["id"]?.stringValue.flatMap(JobID.init(rawValue:))
+    }
+
+    private mutating func readHeaders(_ headers: JSONObject) throws(MalformedMessage) {
+        self.eta = try Self.time(headers["eta"], name: "eta")
+        self.expires = try Self.time(headers["expires"], name: "expires")
+        switch headers["retries"] {
+        case nil, .null?: break
+        case let value?:
+            guard let retries = value.integerValue.flatMap({ Int(exactly: $0) }), (0...1_000_000).contains(retries) else {
+                throw MalformedMessage("the retries header is not a count")
+            }
+            self.retries = retries
+        }
+        try self.readTimeLimits(headers["timelimit"])
+        self.rootID = headers["root_id"]?.stringValue.flatMap(JobID.init(rawValue:))
+        self.parentID = headers["parent_id"]?.stringValue.flatMap(JobID.init(rawValue:))
+        self.group = headers["group"]?.stringValue
+        self.groupIndex = headers["group_index"]?.integerValue.flatMap { Int(exactly: $0) }
+        self.shadow = headers["shadow"]?.stringValue
+        self.origin = headers["origin"]?.stringValue
+        self.ignoresResult = headers["ignore_result"]?.boolValue
+    }
+
+    private mutating func readTimeLimits(_ header: JSONValue?) throws(MalformedMessage) {
+        guard let header, !header.isNull else { return }
+        guard let limits = header.arrayValue, limits.count == 2 else { throw MalformedMessage("the timelimit header is not a pair") }
+        // Hard first, whatever Celery's own page on the protocol says: its code and its messages agree on this order.
+        self.hardTimeLimit = try Self.limit(limits[0])
+        self.softTimeLimit = try Self.limit(limits[1])
+    }
+
+    private static func limit(_ value: JSONValue) throws(MalformedMessage) -> Duration? {
+        if value.isNull { return nil }
+        guard let seconds = value.doubleValue, seconds > 0 else { throw MalformedMessage("a time limit is not a positive number") }
+        return Duration(saturatingSeconds: seconds)
+    }
+
+    private static func time(_ value: JSONValue?, name: String) throws(MalformedMessage) -> UTCTime? {
+        guard let value, !value.isNull else { return nil }
+        guard let text = value.stringValue, let time = Timestamp.parse(text) else {
+            throw MalformedMessage("the \(name) header is not a date-time")
+        }
+        return time
+    }
+
+    private mutating func readBody(of message: Message, limits: JSONLimits) throws(MalformedMessage) {
+        guard let contentType = message.properties.contentType else { throw MalformedMessage("no content type") }
+        guard Self.isJSON(contentType) else { throw MalformedMessage("the content type is not application/json") }
+        guard message.headers["compression"]?.isNull ?? true else { throw MalformedMessage("a compressed body") }
+        let body: JSONValue
+        do {
+            body = try JSONParser.parse(message.body, limits: limits)
+        } catch {
+            throw MalformedMessage("the body is not JSON: \(error)")
+        }
+        guard let parts = body.arrayValue, parts.count == 3 else { throw MalformedMessage("the body is not an array of three") }
+        guard let arguments = parts[0].arrayValue else { throw MalformedMessage("the positional arguments are not an array") }
+        guard let keywordArguments = parts[1].objectValue else { throw MalformedMessage("the keyword arguments are not an object") }
+        self.arguments = arguments
+        self.keywordArguments = keywordArguments
+        switch parts[2] {
+        case .object(let embed): self.embed = embed
+        case .null: break
+        case .bool, .integer, .bigInteger, .double, .string, .array:
+            throw MalformedMessage("the third element of the body is not an object")
+        }
+    }
+
+    private static func isJSON(_ contentType: String) -> Bool {
+        let media = contentType.prefix { $0 != ";" && $0 != " " }
+        return media.lowercased() == "application/json"
+    }
+}
+
+extension JSONValue {
+    static func orNull(_ string: String?) -> JSONValue {
+        string.map(JSONValue.string) ?? .null
+    }
+}

@@ -1,0 +1,224 @@
+internal import Logging
+internal import ScaleCore
+
+/// What is known about a message before its handler runs.
+private struct Admission {
+    let message: TaskMessage
+    let entry: JobHandlers.Entry
+}
+
+extension Worker {
+    /// Takes one message from its arrival to its end.
+    func process(_ delivery: Delivery, in slot: WorkerEngine.Slot) async {
+        if let admission = await self.admission(of: delivery) {
+            await self.runJob(admission, delivery, in: slot)
+        }
+        self.slots.settled(slot)
+    }
+
+    /// The call to run; `nil` when the message has come to its end here: malformed, lost too often, expired, or of an unknown task.
+    private func admission(of delivery: Delivery) async -> Admission? {
+        let message: TaskMessage
+        do {
+            message = try TaskMessage(delivery.message, limits: self.queue.configuration.limits)
+        } catch {
+            await self.fail(delivery, id: TaskMessage.id(of: delivery.message), .malformed(error), task: "unregistered", reason: error.description)
+            return nil
+        }
+        let entry = self.handlers.entries[message.task]
+        let label = entry == nil ? "unregistered" : message.task
+        if delivery.losses > self.configuration.maximumLosses {
+            await self.fail(
+                delivery, message, .workerLost(delivery.losses), task: label, reason: "the worker was lost \(delivery.losses) times")
+            return nil
+        }
+        if let expires = message.expires, expires <= self.queue.time.utcNow() {
+            await self.revoke(delivery, message, task: label, reason: "expired")
+            return nil
+        }
+        guard let entry else {
+            await self.fail(delivery, message, .notRegistered(message.task), task: label, reason: "no handler for the task")
+            return nil
+        }
+        return Admission(message: message, entry: entry)
+    }
+
+    private func runJob(_ admission: Admission, _ delivery: Delivery, in slot: WorkerEngine.Slot) async {
+        let (message, defaults) = (admission.message, admission.entry.defaults)
+        await self.record(self.status(of: message, .started), message, delivery)
+        self.queue.metrics.count(.started, task: message.task, queue: delivery.lease.queue)
+        let begin = self.queue.time.now()
+        let context = self.context(of: message, delivery)
+        let outcome = await self.slots.run(
+            slot, softLimit: message.softTimeLimit ?? defaults.softTimeLimit, hardLimit: message.hardTimeLimit ?? defaults.hardTimeLimit
+        ) {
+            try await self.runHandler(admission, context)
+        }
+        self.queue.metrics.duration(begin.duration(to: self.queue.time.now()), task: message.task, queue: delivery.lease.queue)
+        var decision = RetryDecision(after: outcome, retries: message.retries, policy: defaults.retry, fraction: self.fraction())
+        if decision != .abandon, await !self.maySpeak(for: delivery, in: slot) { decision = .abandon }
+        await self.carryOut(decision, message, delivery)
+    }
+
+    /// The handler within its middleware and its span.
+    @concurrent private func runHandler(_ admission: Admission, _ context: JobContext) async throws -> JSONValue {
+        let result = Locked(JSONValue.null)
+        try await TraceContext.withConsumerSpan(of: admission.message, queue: context.queue) {
+            try await self.runMiddleware(from: 0, context) {
+                let value = try await admission.entry.run(admission.message, context)
+                result.withLock { $0 = value }
+            }
+        }
+        return result.withLock { $0 }
+    }
+
+    private func runMiddleware(from index: Int, _ context: JobContext, _ handler: () async throws -> Void) async throws {
+        let middleware = self.queue.configuration.middleware
+        guard index < middleware.count else { return try await handler() }
+        try await middleware[index].run(context) {
+            try await self.runMiddleware(from: index + 1, context, handler)
+        }
+    }
+
+    /// Whether the message is still ours. If the lease has ended by our own reckoning the broker decides, by extending it or not.
+    private func maySpeak(for delivery: Delivery, in slot: WorkerEngine.Slot) async -> Bool {
+        if self.slots.holdsLease(slot) { return true }
+        do {
+            return try await self.queue.broker.extend([delivery.lease], by: self.configuration.lease).isEmpty
+        } catch {
+            return false
+        }
+    }
+
+    private func context(of message: TaskMessage, _ delivery: Delivery) -> JobContext {
+        var logger = self.queue.logger
+        logger[metadataKey: "job"] = "\(message.id)"
+        logger[metadataKey: "task"] = "\(message.task)"
+        return JobContext(
+            id: message.id, task: message.task, queue: delivery.lease.queue, retries: message.retries, losses: delivery.losses,
+            rootID: message.rootID, parentID: message.parentID, headers: message.userHeaders, logger: logger)
+    }
+}
+
+// MARK: - A job's end
+
+extension Worker {
+    private func carryOut(_ decision: RetryDecision, _ message: TaskMessage, _ delivery: Delivery) async {
+        let queue = delivery.lease.queue
+        var metadata = self.metadata(of: delivery)
+        switch decision {
+        case .succeed(let value):
+            var status = self.status(of: message, .success)
+            status.result = value
+            await self.record(status, message, delivery)
+            let isDone = await self.attempt("acknowledge a job", delivery) { try await self.queue.broker.acknowledge(delivery.lease) }
+            guard isDone else { return }
+            self.queue.metrics.count(.succeeded, task: message.task, queue: queue)
+            self.logger.debug("job succeeded", metadata: metadata)
+        case .retry(let delay, let failure):
+            await self.retry(message, delivery, after: delay, failure)
+        case .fail(let failure):
+            await self.fail(delivery, message, failure, task: message.task, reason: "failed with \(failure.type)")
+        case .release:
+            await self.attempt("give a job back", delivery) { try await self.queue.broker.release(delivery.lease) }
+            self.logger.info("job given back", metadata: metadata)
+        case .abandon:
+            self.queue.metrics.leaseLost(queue: queue)
+            metadata["token"] = "\(delivery.lease.fencingToken)"
+            self.logger.warning("job abandoned: its lease has ended and it is somebody else's", metadata: metadata)
+        }
+    }
+
+    /// The state is recorded first: once the broker has the message, another worker may be quicker than we are.
+    private func retry(_ message: TaskMessage, _ delivery: Delivery, after delay: Duration, _ failure: JobFailure) async {
+        let now = self.queue.time.utcNow()
+        var next = message
+        next.retries += 1
+        next.eta = now.advanced(by: delay)
+        next.parentID = message.id
+        var status = self.status(of: next, .retry)
+        status.failure = failure
+        status.parentID = message.parentID
+        await self.record(status, message, delivery)
+        let replacement = Self.replacement(of: delivery.message, by: next)
+        let isDone = await self.attempt("retry a job", delivery) {
+            try await self.queue.broker.retry(delivery.lease, with: replacement, notBefore: delay > .zero ? next.eta : nil)
+        }
+        guard isDone else { return }
+        self.queue.metrics.count(.retried, task: message.task, queue: delivery.lease.queue)
+        var metadata = self.metadata(of: delivery)
+        metadata["failure"] = "\(failure.type)"
+        metadata["retries"] = "\(next.retries)"
+        metadata["delay"] = "\(delay)"
+        self.logger.warning("job failed and is tried again", metadata: metadata)
+    }
+
+    /// The same message with another count, time and parent. What RabbitMQ notes about dead-lettering is taken off, or its detection
+    /// of cycles drops the message one day.
+    private static func replacement(of original: Message, by next: TaskMessage) -> Message {
+        var message = original
+        message.headers["retries"] = .integer(Int64(next.retries))
+        message.headers["eta"] = .orNull(next.eta.map(Timestamp.text))
+        message.headers["parent_id"] = .orNull(next.parentID?.rawValue)
+        for name in message.headers.keys
+        where name == "x-death" || name.hasPrefix("x-first-death-") || name.hasPrefix("x-last-death-") {
+            message.headers[name] = nil
+        }
+        return message
+    }
+
+    private func fail(_ delivery: Delivery, _ message: TaskMessage, _ failure: JobFailure, task: String, reason: String) async {
+        var status = self.status(of: message, .failure)
+        status.failure = failure
+        await self.record(status, message, delivery)
+        await self.bury(delivery, failure, task: task, reason: reason)
+    }
+
+    /// As above, for a message of which no more than perhaps an id is known.
+    private func fail(_ delivery: Delivery, id: JobID?, _ failure: JobFailure, task: String, reason: String) async {
+        if let id {
+            var status = JobStatus(id: id, state: .failure)
+            status.failure = failure
+            status.finishedAt = self.queue.time.utcNow()
+            await self.attempt("record a failure", delivery) { try await self.queue.results.record(status) }
+        }
+        await self.bury(delivery, failure, task: task, reason: reason)
+    }
+
+    private func bury(_ delivery: Delivery, _ failure: JobFailure, task: String, reason: String) async {
+        let isDone = await self.attempt("dead-letter a job", delivery) {
+            try await self.queue.broker.deadLetter(delivery.lease, reason: reason)
+        }
+        guard isDone else { return }
+        self.queue.metrics.count(.failed, task: task, queue: delivery.lease.queue)
+        self.queue.metrics.count(.deadLettered, task: task, queue: delivery.lease.queue)
+        var metadata = self.metadata(of: delivery)
+        metadata["failure"] = "\(failure.type)"
+        metadata["reason"] = "\(reason)"
+        self.logger.error("job failed for good", metadata: metadata)
+    }
+
+    private func revoke(_ delivery: Delivery, _ message: TaskMessage, task: String, reason: String) async {
+        var status = self.status(of: message, .revoked)
+        status.failure = .revoked(reason)
+        await self.record(status, message, delivery)
+        let isDone = await self.attempt("drop a revoked job", delivery) { try await self.queue.broker.acknowledge(delivery.lease) }
+        guard isDone else { return }
+        self.queue.metrics.count(.revoked, task: task, queue: delivery.lease.queue)
+        self.logger.info("job revoked: \(reason)", metadata: self.metadata(of: delivery))
+    }
+
+    private func status(of message: TaskMessage, _ state: JobState) -> JobStatus {
+        var status = JobStatus(id: message.id, state: state)
+        status.retries = message.retries
+        status.parentID = message.parentID
+        status.groupID = message.group
+        if state.isFinal { status.finishedAt = self.queue.time.utcNow() }
+        return status
+    }
+
+    private func record(_ status: JobStatus, _ message: TaskMessage, _ delivery: Delivery) async {
+        guard message.ignoresResult != true else { return }
+        await self.attempt("record a state", delivery) { try await self.queue.results.record(status) }
+    }
+}

@@ -1,0 +1,123 @@
+internal import Logging
+public import ScaleCore
+public import ServiceLifecycle
+
+/// Runs jobs: takes messages from a queue's broker, up to so many at once, hands their payloads to handlers, and sees to it that every
+/// message comes to an end — done, tried again, revoked or dead — whatever the handlers and the messages do.
+///
+/// ```swift
+/// let worker = Worker(queue, concurrency: 32) {
+///     $0.handle(SendEmailNotification.self) { job, context in try await mailer.send(to: job.userID) }
+/// }
+/// try await worker.run()
+/// ```
+///
+/// **Delivery is at least once.** A message is acknowledged after its job's result has been recorded. While a job runs, its lease is
+/// extended at every third of its length; a worker that dies or loses the broker for a whole lease loses the job to another worker, and
+/// when it comes back, what it says about that message is refused and its handler's task is cancelled.
+///
+/// **Attempts are bounded.** A job that fails is tried again as its type's retry policy says, under the same id. A job whose worker was
+/// lost more often than ``Configuration/maximumLosses`` fails with `WorkerLostError`. Messages that no worker can run (malformed, unknown
+/// task, wrong arguments) fail at once. All of these become dead letters, which the broker keeps.
+///
+/// **Shutdown** (a graceful shutdown of its `ServiceGroup`): no more messages are taken; running jobs get ``Configuration/grace`` to end,
+/// then their tasks are cancelled; a job that ends by that is given back to the broker at no cost. A handler that still does not
+/// end is left behind when ``Configuration/cancellationGrace`` is over, and its job returns when its lease ends. Cancelling the
+/// task that runs the worker is a shutdown without grace.
+///
+/// A worker can be run once.
+public final class Worker: Service {
+    /// How a worker behaves; right when empty.
+    public struct Configuration: Sendable {
+        /// The queues to take messages from, highest priority and oldest first over all of them; empty: the queue's default.
+        public var queues: [String] = []
+        /// The worker's name in leases and logs; `nil` is a fresh one.
+        public var name: String?
+        /// How long a message stays with this worker without word from it. Short leases let another worker take over sooner and
+        /// cost more extensions; a lease shorter than the longest stall of the process runs jobs twice.
+        public var lease: Duration = .seconds(60)
+        /// How often the worker of one job may be lost before the job has failed.
+        public var maximumLosses = 3
+        /// How long running jobs may go on once a shutdown has begun.
+        public var grace: Duration = .seconds(20)
+        /// How long handlers may take to end once they have been cancelled by a shutdown.
+        public var cancellationGrace: Duration = .seconds(5)
+        /// Where the jitter of retries comes from.
+        public var random = RandomSource.system
+
+        public init() {}
+    }
+
+    let queue: JobQueue
+    let handlers: JobHandlers
+    let configuration: Configuration
+    let name: String
+    let logger: Logger
+    let slots: WorkerSlots
+
+    /// - Parameters:
+    ///   - queue: whose broker, results, middleware and time are used.
+    ///   - concurrency: how many jobs run at once; at least 1.
+    ///   - register: registers the handlers.
+    public init(
+        _ queue: JobQueue, concurrency: Int = 8, configuration: Configuration = .init(), _ register: (inout JobHandlers) -> Void
+    ) {
+        var handlers = JobHandlers()
+        register(&handlers)
+        self.queue = queue
+        self.handlers = handlers
+        self.configuration = configuration
+        self.name = configuration.name ?? "worker-" + RandomSource.system.uuid()
+        var logger = queue.logger
+        logger[metadataKey: "worker"] = "\(self.name)"
+        self.logger = logger
+        let limits = WorkerEngine.Limits(
+            concurrency: max(1, concurrency), lease: max(configuration.lease, .milliseconds(1)), grace: configuration.grace,
+            cancellationGrace: configuration.cancellationGrace)
+        self.slots = WorkerSlots(limits: limits, broker: queue.broker, time: queue.time, logger: logger)
+    }
+
+    /// Takes and runs jobs until the worker is shut down; see the type for what shutting down means.
+    ///
+    /// - Throws: ``QueueError`` `.closed` when the broker has been shut down under it. A broker that cannot be reached is waited for.
+    public func run() async throws {
+        self.logger.info("worker started", metadata: ["tasks": "\(self.handlers.tasks.joined(separator: ", "))"])
+        defer { self.logger.info("worker stopped") }
+        try await withGracefulShutdownHandler {
+            try await withTaskCancellationHandler {
+                try await self.takeJobs()
+            } onCancel: {
+                self.slots.shutdownNow()
+            }
+        } onGracefulShutdown: {
+            self.slots.shutdown()
+        }
+    }
+
+    /// Runs the jobs that are ready now, one after the other, and those that become ready by that; returns how many it ran.
+    ///
+    /// For tests and for programs that work off a queue and end. Do not use it beside ``run()``.
+    @discardableResult public func drain(limit: Int = .max) async throws -> Int {
+        var count = 0
+        while count < limit, let delivery = try await self.receive(limit: 1, waits: false).first {
+            guard let slot = self.slots.admit(delivery.lease) else {
+                try await self.queue.broker.release(delivery.lease)
+                return count
+            }
+            await self.process(delivery, in: slot)
+            count += 1
+        }
+        return count
+    }
+
+    var sourceQueues: [String] {
+        self.configuration.queues.isEmpty ? [self.queue.configuration.defaultQueue] : self.configuration.queues
+    }
+
+    func receive(limit: Int, waits: Bool) async throws -> [Delivery] {
+        try await self.queue.broker.receive(
+            ReceiveRequest(
+                queues: self.sourceQueues, limit: limit, lease: max(self.configuration.lease, .milliseconds(1)), owner: self.name,
+                waits: waits))
+    }
+}

@@ -1,0 +1,257 @@
+internal import ScaleCore
+
+/// The rules of a worker: how many jobs run at once, when leases are extended and when they count as lost, when time limits pass,
+/// and how a shutdown proceeds. A value: the shell reports what happened and carries out what is asked.
+///
+/// A job holds a slot from the moment its message arrives until its fate is settled *and* its handler has ended. A handler that ignores
+/// its cancellation after the hard limit therefore keeps its slot: the number of handlers that run never exceeds the concurrency.
+struct WorkerEngine {
+    /// Identifies a delivery within this worker.
+    typealias Slot = UInt64
+
+    struct Limits {
+        var concurrency: Int
+        /// How long a lease lasts.
+        var lease: Duration
+        /// How long jobs may go on after shutdown has begun.
+        var grace: Duration
+        /// How long handlers may take to react to their cancellation after that.
+        var cancellationGrace: Duration
+    }
+
+    enum Phase: Hashable {
+        case running
+        /// No more messages; jobs go on until the end of the grace.
+        case draining(until: Instant)
+        /// Handlers are cancelled and have until then to end.
+        case cancelling(until: Instant)
+        /// Whoever has not ended is left behind; its lease will end.
+        case stopped
+    }
+
+    /// What the shell shall do when time has passed.
+    enum Effect: Hashable {
+        case extend([Slot])
+        case cancelAtSoftLimit(Slot)
+        case giveUpAtHardLimit(Slot)
+        case giveUpLease(Slot)
+        case cancelForShutdown(Slot)
+    }
+
+    /// What the worker's loop shall do next.
+    enum Step: Hashable {
+        case receive(limit: Int)
+        case wait
+        case stop
+    }
+
+    /// Why a handler's task was cancelled.
+    enum Cancellation: Hashable {
+        case softLimit
+        case shutdown
+        case lease
+    }
+
+    private struct Job {
+        var leaseEnds: Instant
+        var nextExtension: Instant
+        var softLimit: Instant?
+        var hardLimit: Instant?
+        var cancellation: Cancellation?
+        var handlerRuns = false
+        var isSettled = false
+        /// Whether the message is, as far as is known, this worker's.
+        var holdsLease = true
+    }
+
+    private let limits: Limits
+    private(set) var phase = Phase.running
+    private var jobs: [Slot: Job] = [:]
+    private var lastSlot: Slot = 0
+
+    init(limits: Limits) {
+        self.limits = limits
+    }
+
+    var occupiedSlots: Int { self.jobs.count }
+
+    func nextStep() -> Step {
+        switch self.phase {
+        case .running:
+            let free = self.limits.concurrency - self.jobs.count
+            return free > 0 ? .receive(limit: free) : .wait
+        case .draining, .cancelling: return self.jobs.isEmpty ? .stop : .wait
+        case .stopped: return .stop
+        }
+    }
+
+    /// A message has arrived: its slot, or `nil` when it is to be given back because the worker is shutting down.
+    mutating func admit(at now: Instant) -> Slot? {
+        switch self.phase {
+        case .running:
+            self.lastSlot += 1
+            self.jobs[self.lastSlot] = Job(leaseEnds: self.leaseEnd(from: now), nextExtension: self.extensionTime(from: now))
+            return self.lastSlot
+        case .draining, .cancelling, .stopped:
+            return nil
+        }
+    }
+
+    /// The handler is about to run: `false` when it must not, since the lease is lost or the shutdown's grace is over.
+    mutating func handlerStarts(_ slot: Slot, softLimit: Duration?, hardLimit: Duration?, at now: Instant) -> Bool {
+        guard var job = self.jobs[slot], job.holdsLease, job.leaseEnds > now else { return false }
+        switch self.phase {
+        case .running, .draining: break
+        case .cancelling, .stopped: return false
+        }
+        job.softLimit = softLimit.map(now.advanced(by:))
+        job.hardLimit = hardLimit.map(now.advanced(by:))
+        job.handlerRuns = true
+        self.jobs[slot] = job
+        return true
+    }
+
+    /// The handler has ended, in whatever way. Says why its task was cancelled, if it was.
+    mutating func handlerEnded(_ slot: Slot) -> Cancellation? {
+        guard var job = self.jobs[slot] else { return nil }
+        job.handlerRuns = false
+        job.softLimit = nil
+        job.hardLimit = nil
+        self.jobs[slot] = job
+        self.freeIfDone(slot)
+        return job.cancellation
+    }
+
+    /// Whether the worker may still speak for the message. When its own reckoning says no, the broker must be asked first.
+    func holdsLease(_ slot: Slot, at now: Instant) -> Bool {
+        guard let job = self.jobs[slot] else { return false }
+        return job.holdsLease && now < job.leaseEnds
+    }
+
+    /// The message's fate has been told to the broker, or it is somebody else's.
+    mutating func settled(_ slot: Slot) {
+        self.jobs[slot]?.isSettled = true
+        self.freeIfDone(slot)
+    }
+
+    /// The broker has prolonged a lease; `requested` is when it was asked.
+    mutating func extended(_ slot: Slot, requestedAt requested: Instant) {
+        let end = self.leaseEnd(from: requested)
+        self.jobs[slot]?.leaseEnds = end
+    }
+
+    /// The broker says that a lease has ended.
+    mutating func leaseRefused(_ slot: Slot) -> Effect? {
+        guard self.jobs[slot]?.isSettled == false, self.jobs[slot]?.holdsLease == true else { return nil }
+        return self.loseLease(slot)
+    }
+
+    mutating func shutdown(at now: Instant) {
+        switch self.phase {
+        case .running: self.phase = .draining(until: now.advanced(by: self.limits.grace))
+        case .draining, .cancelling, .stopped: break
+        }
+    }
+
+    /// Shutdown without grace: the worker's own task was cancelled.
+    mutating func shutdownNow(at now: Instant) -> [Effect] {
+        switch self.phase {
+        case .running, .draining:
+            self.phase = .draining(until: now)
+            return self.tick(at: now)
+        case .cancelling, .stopped:
+            return []
+        }
+    }
+
+    /// When ``tick(at:)`` has something to do; `nil` for a worker at rest.
+    var nextDeadline: Instant? {
+        var deadline: Instant?
+        func consider(_ instant: Instant?) {
+            guard let instant else { return }
+            deadline = deadline.map { min($0, instant) } ?? instant
+        }
+        for job in self.jobs.values {
+            if job.holdsLease, !job.isSettled {
+                consider(min(job.nextExtension, job.leaseEnds))
+            }
+            consider(job.softLimit)
+            consider(job.hardLimit)
+        }
+        switch self.phase {
+        case .running, .stopped: break
+        case .draining(let until), .cancelling(let until): consider(until)
+        }
+        return deadline
+    }
+
+    /// Time has passed.
+    mutating func tick(at now: Instant) -> [Effect] {
+        var effects: [Effect] = []
+        var extensions: [Slot] = []
+        for slot in self.jobs.keys.sorted() {
+            guard var job = self.jobs[slot] else { continue }
+            if job.holdsLease, !job.isSettled {
+                if job.leaseEnds <= now {
+                    effects.append(self.loseLease(slot))
+                    continue
+                }
+                if job.nextExtension <= now {
+                    job.nextExtension = self.extensionTime(from: now)
+                    extensions.append(slot)
+                }
+            }
+            if let limit = job.hardLimit, limit <= now {
+                job.hardLimit = nil
+                job.softLimit = nil
+                effects.append(.giveUpAtHardLimit(slot))
+            } else if let limit = job.softLimit, limit <= now {
+                job.softLimit = nil
+                job.cancellation = job.cancellation ?? .softLimit
+                effects.append(.cancelAtSoftLimit(slot))
+            }
+            self.jobs[slot] = job
+        }
+        if !extensions.isEmpty { effects.append(.extend(extensions)) }
+        self.advancePhase(at: now, &effects)
+        return effects
+    }
+
+    private mutating func advancePhase(at now: Instant, _ effects: inout [Effect]) {
+        switch self.phase {
+        case .draining(let until) where until <= now:
+            self.phase = .cancelling(until: now.advanced(by: self.limits.cancellationGrace))
+            for slot in self.jobs.keys.sorted() {
+                guard var job = self.jobs[slot], job.handlerRuns else { continue }
+                job.cancellation = job.cancellation ?? .shutdown
+                self.jobs[slot] = job
+                effects.append(.cancelForShutdown(slot))
+            }
+        case .cancelling(let until) where until <= now:
+            self.phase = .stopped
+        case .running, .draining, .cancelling, .stopped:
+            break
+        }
+    }
+
+    private mutating func loseLease(_ slot: Slot) -> Effect {
+        self.jobs[slot]?.holdsLease = false
+        self.jobs[slot]?.softLimit = nil
+        self.jobs[slot]?.hardLimit = nil
+        self.jobs[slot]?.cancellation = .lease
+        return .giveUpLease(slot)
+    }
+
+    private mutating func freeIfDone(_ slot: Slot) {
+        if let job = self.jobs[slot], job.isSettled, !job.handlerRuns { self.jobs[slot] = nil }
+    }
+
+    /// A tenth is taken off: the broker's count began a little earlier than this worker's.
+    private func leaseEnd(from start: Instant) -> Instant {
+        start.advanced(by: self.limits.lease / 10 * 9)
+    }
+
+    private func extensionTime(from start: Instant) -> Instant {
+        start.advanced(by: self.limits.lease / 3)
+    }
+}

@@ -1,0 +1,238 @@
+internal import Logging
+internal import ScaleCore
+
+/// The shell around the worker's engine: it holds the lock and the timer, and the tasks that the engine wants cancelled.
+///
+/// Decisions are the engine's, taken under the lock; tasks are cancelled, outcomes set and the broker called outside of it.
+final class WorkerSlots: Sendable {
+    typealias Slot = WorkerEngine.Slot
+
+    private struct Running {
+        let lease: Lease
+        var softLimit: Duration?
+        var hardLimit: Duration?
+        var outcome: OneShot<JobOutcome>?
+        var handler: Task<Void, Never>?
+        var isCancelled = false
+    }
+
+    private struct State {
+        var engine: WorkerEngine
+        var running: [Slot: Running] = [:]
+        var receiving: Task<[Delivery], any Error>?
+        var mayReceive = true
+    }
+
+    private let broker: any Broker
+    private let time: TimeSource
+    private let logger: Logger
+    private let leaseDuration: Duration
+    private let state: Locked<State>
+    private let alarm: Locked<Alarm?> = Locked(nil)
+    /// Raised when the loop may have something else to do.
+    let changed = Signal()
+
+    init(limits: WorkerEngine.Limits, broker: any Broker, time: TimeSource, logger: Logger) {
+        self.broker = broker
+        self.time = time
+        self.logger = logger
+        self.leaseDuration = limits.lease
+        self.state = Locked(State(engine: WorkerEngine(limits: limits)))
+        let alarm = Alarm(
+            time,
+            nextDeadline: { [weak self] in self?.state.withLock { $0.engine.nextDeadline } },
+            fire: { [weak self] in self?.tick() })
+        self.alarm.withLock { $0 = alarm }
+    }
+
+    private func deadlinesChanged() {
+        self.alarm.withLock { $0 }?.refresh()
+    }
+
+    // MARK: The loop
+
+    func nextStep() -> WorkerEngine.Step {
+        self.state.withLock { $0.engine.nextStep() }
+    }
+
+    /// Remembers the task that waits for messages, so that a shutdown can end the wait.
+    func isReceiving(with task: Task<[Delivery], any Error>?) {
+        let mayReceive = self.state.withLock { state in
+            state.receiving = task
+            return state.mayReceive
+        }
+        if !mayReceive { task?.cancel() }
+    }
+
+    func shutdown() {
+        let now = self.time.now()
+        self.stopReceiving { $0.shutdown(at: now); return [] }
+    }
+
+    func shutdownNow() {
+        let now = self.time.now()
+        self.stopReceiving { $0.shutdownNow(at: now) }
+    }
+
+    private func stopReceiving(_ event: (inout WorkerEngine) -> [WorkerEngine.Effect]) {
+        let (effects, receiving) = self.state.withLock { state in
+            state.mayReceive = false
+            return (event(&state.engine), state.receiving)
+        }
+        receiving?.cancel()
+        self.perform(effects)
+        self.changed.raise()
+        self.deadlinesChanged()
+    }
+
+    // MARK: A job's way
+
+    func admit(_ lease: Lease) -> Slot? {
+        let now = self.time.now()
+        let slot: Slot? = self.state.withLock { state in
+            guard let slot = state.engine.admit(at: now) else { return nil }
+            state.running[slot] = Running(lease: lease)
+            return slot
+        }
+        self.deadlinesChanged()
+        return slot
+    }
+
+    /// Runs `handler` in a task that limits, shutdown and the loss of the lease can cancel, and returns how it ended, or was given up.
+    func run(
+        _ slot: Slot, softLimit: Duration?, hardLimit: Duration?, _ handler: @escaping @Sendable () async throws -> JSONValue
+    ) async -> JobOutcome {
+        let outcome = OneShot<JobOutcome>()
+        let now = self.time.now()
+        let mayRun = self.state.withLock { state in
+            guard state.engine.handlerStarts(slot, softLimit: softLimit, hardLimit: hardLimit, at: now) else { return false }
+            state.running[slot]?.softLimit = softLimit
+            state.running[slot]?.hardLimit = hardLimit
+            state.running[slot]?.outcome = outcome
+            return true
+        }
+        guard mayRun else {
+            return self.holdsLease(slot) ? .interrupted : .lostLease
+        }
+        self.deadlinesChanged()
+        let task = Task {
+            let result: Result<JSONValue, any Error>
+            do { result = .success(try await handler()) } catch { result = .failure(error) }
+            let cancellation = self.handlerEnded(slot)
+            outcome.set(Self.outcome(of: result, cancellation, softLimit: softLimit))
+        }
+        let isCancelled = self.state.withLock { state in
+            state.running[slot]?.handler = task
+            return state.running[slot]?.isCancelled ?? false
+        }
+        if isCancelled { task.cancel() }
+        return await outcome.value()
+    }
+
+    private static func outcome(
+        of result: Result<JSONValue, any Error>, _ cancellation: WorkerEngine.Cancellation?, softLimit: Duration?
+    ) -> JobOutcome {
+        switch (result, cancellation) {
+        case (_, .lease): .lostLease
+        case (.success(let value), _): .returned(value)
+        case (.failure, .shutdown): .interrupted
+        case (.failure(let error), .softLimit): .exceededSoftLimit(softLimit ?? .zero, error)
+        case (.failure(let error), nil): .threw(error)
+        }
+    }
+
+    private func handlerEnded(_ slot: Slot) -> WorkerEngine.Cancellation? {
+        let cancellation = self.state.withLock { state in
+            let cancellation = state.engine.handlerEnded(slot)
+            state.running[slot]?.handler = nil
+            return cancellation
+        }
+        self.changed.raise()
+        self.deadlinesChanged()
+        return cancellation
+    }
+
+    func holdsLease(_ slot: Slot) -> Bool {
+        let now = self.time.now()
+        return self.state.withLock { $0.engine.holdsLease(slot, at: now) }
+    }
+
+    func settled(_ slot: Slot) {
+        self.state.withLock { state in
+            state.engine.settled(slot)
+            state.running[slot] = nil
+        }
+        self.changed.raise()
+        self.deadlinesChanged()
+    }
+
+    // MARK: Time
+
+    private func tick() {
+        let now = self.time.now()
+        self.perform(self.state.withLock { $0.engine.tick(at: now) })
+        self.changed.raise()
+    }
+
+    private func perform(_ effects: [WorkerEngine.Effect]) {
+        for effect in effects {
+            switch effect {
+            case .extend(let slots): self.extend(slots)
+            case .cancelAtSoftLimit(let slot), .cancelForShutdown(let slot): self.cancelHandler(slot)
+            case .giveUpAtHardLimit(let slot): self.giveUp(slot) { .exceededHardLimit($0.hardLimit ?? .zero) }
+            case .giveUpLease(let slot): self.giveUp(slot) { _ in .lostLease }
+            }
+        }
+    }
+
+    private func cancelHandler(_ slot: Slot) {
+        let handler = self.state.withLock { state in
+            state.running[slot]?.isCancelled = true
+            return state.running[slot]?.handler
+        }
+        handler?.cancel()
+    }
+
+    private func giveUp(_ slot: Slot, _ outcome: (Running) -> JobOutcome) {
+        let running = self.state.withLock { state in
+            state.running[slot]?.isCancelled = true
+            return state.running[slot]
+        }
+        guard let running else { return }
+        running.outcome?.set(outcome(running))
+        running.handler?.cancel()
+    }
+
+    private func extend(_ slots: [Slot]) {
+        let leases = self.state.withLock { state in
+            slots.compactMap { slot in state.running[slot].map { (slot, $0.lease) } }
+        }
+        guard !leases.isEmpty else { return }
+        Task {
+            let requested = self.time.now()
+            do {
+                let refused = try await self.broker.extend(leases.map(\.1), by: self.leaseDuration)
+                self.wereExtended(leases, except: refused, requestedAt: requested)
+            } catch {
+                // The next third of the lease brings another try; without success the lease counts as lost at its end.
+                self.logger.error("cannot extend leases", metadata: ["error": "\(Worker.describe(error))"])
+            }
+        }
+    }
+
+    private func wereExtended(_ leases: [(Slot, Lease)], except refused: Set<Lease>, requestedAt requested: Instant) {
+        let effects = self.state.withLock { state in
+            var effects: [WorkerEngine.Effect] = []
+            for (slot, lease) in leases {
+                if refused.contains(lease) {
+                    if let effect = state.engine.leaseRefused(slot) { effects.append(effect) }
+                } else {
+                    state.engine.extended(slot, requestedAt: requested)
+                }
+            }
+            return effects
+        }
+        self.perform(effects)
+        self.deadlinesChanged()
+    }
+}
