@@ -23,6 +23,7 @@ public final class RedisClient: RedisCommandSender, Service {
     let configuration: RedisConfiguration
     let connector: ChannelConnector
     let route: any CommandRoute
+    let dependents = Dependents()
 
     /// A client of the server at `url`: `redis://[[user]:password@]host[:port][/database]`, or `rediss://` for TLS. Does no I/O apart from
     /// reading the files that `configuration.tls` names.
@@ -38,6 +39,7 @@ public final class RedisClient: RedisCommandSender, Service {
     }
 
     deinit {
+        self.dependents.shutDown()
         self.route.close()
     }
 
@@ -62,8 +64,10 @@ public final class RedisClient: RedisCommandSender, Service {
         try await self.route.connection(forKey: key).send(command)
     }
 
-    /// Takes no more commands, lets those in flight finish within `commandTimeout`, and closes the connection. Idempotent.
+    /// Takes no more commands, lets those in flight finish within `commandTimeout`, and closes the connection. Subscriptions end and
+    /// connections of one's own are closed at once. Idempotent.
     public func shutdown() async {
+        self.dependents.shutDown()
         await self.route.shutDown(within: self.configuration.commandTimeout)
     }
 
@@ -84,6 +88,22 @@ public final class RedisClient: RedisCommandSender, Service {
             logger: configuration.logger,
             metrics: ConnectionMetrics(address: connector.address),
             eventLoop: MultiThreadedEventLoopGroup.singleton.any()
+        )
+    }
+
+    func makeSubscriptionConnection(
+        _ channels: [String], _ patterns: [String], _ buffer: RedisSubscriptionBuffer
+    ) -> SubscriptionConnection {
+        SubscriptionConnection(
+            connector: self.connector,
+            settings: ConnectionSettings(self.configuration, url: self.url, reconnects: true),
+            limits: self.configuration.replyLimits,
+            time: self.configuration.time,
+            logger: self.configuration.logger,
+            eventLoop: MultiThreadedEventLoopGroup.singleton.any(),
+            channels: channels,
+            patterns: patterns,
+            buffer: buffer
         )
     }
 }

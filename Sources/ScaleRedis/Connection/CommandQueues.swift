@@ -1,10 +1,18 @@
 import DequeModule
 import NIOCore
 import ScaleCore
+import Synchronization
 
 /// Identifies one call, so that its cancellation finds it.
 struct CallToken: Hashable, Sendable {
     let number: UInt64
+
+    private static let numbers = Atomic<UInt64>(0)
+
+    /// A token that no other call of this process has.
+    static func next() -> CallToken {
+        CallToken(number: self.numbers.wrappingAdd(1, ordering: .relaxed).newValue)
+    }
 }
 
 /// A call whose bytes are in the outgoing buffer or on the wire, in the order in which replies will come.
@@ -23,6 +31,8 @@ struct WaitingCall<Waiter> {
     let replyCount: Int
     let bytes: ByteBuffer
     let deadline: Instant
+    /// How much longer than the command time-out it may take once it is written.
+    var patience = Duration.zero
 }
 
 /// Calls in order of arrival, any of which can be taken out in constant time on average.

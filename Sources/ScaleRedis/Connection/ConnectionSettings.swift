@@ -1,3 +1,4 @@
+import NIOCore
 import ScaleCore
 
 /// The numbers that a connection's rules need.
@@ -13,6 +14,15 @@ struct ConnectionSettings: Sendable {
     /// False for a connection whose state on the server (WATCH) must not be lost in silence.
     var reconnects = true
     var greeting = Greeting()
+
+    /// The period of the coarse timer. Every time-out is found late by at most an eighth of the shortest, and by at most 250 ms.
+    var tickInterval: TimeAmount {
+        let shortest = min(self.connectTimeout, self.commandTimeout, self.idleTimeout ?? .seconds(3600))
+        return .nanoseconds(max(5_000_000, min(250_000_000, shortest.wholeNanoseconds / 8)))
+    }
+
+    /// A patience without end, for commands that block on the server until something comes.
+    static let endless = Duration.nanoseconds(Int64.max / 4)
 }
 
 /// How long to rest after an attempt to connect has failed: exponential with full jitter.

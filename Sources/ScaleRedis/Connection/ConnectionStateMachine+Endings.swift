@@ -66,7 +66,7 @@ extension ConnectionStateMachine {
     private mutating func expireCalls(at now: Instant, jitter: Double) -> Turn {
         if case .draining(let deadline) = self.phase, deadline <= now { return self.finish(Self.shutDownError) }
         let limit = self.settings.commandTimeout
-        if let oldest = self.batches.first, self.patience < .seconds(Int64.max / 2),
+        if let oldest = self.batches.first, self.patience < ConnectionSettings.endless,
             oldest.at.advanced(by: limit + self.patience) <= now
         {
             return self.abandon(RedisError(code: .timeout, message: "no reply within \(limit)"), at: now, jitter: jitter)

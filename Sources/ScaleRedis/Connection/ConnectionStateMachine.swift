@@ -106,7 +106,7 @@ extension ConnectionStateMachine {
         _ token: CallToken, _ waiter: Waiter, _ command: some WireCommand, patience: Duration = .zero, now: () -> Instant
     ) -> SubmitEffect {
         guard case .ready = self.phase, self.waiting.isEmpty, self.hasRoom(for: command.replyCount) else {
-            return self.submitSlowly(token, waiter, command, now: now())
+            return self.submitSlowly(token, waiter, command, patience: patience, now: now())
         }
         let before = self.outgoing.readableBytes
         command.append(to: &self.outgoing)
@@ -116,7 +116,7 @@ extension ConnectionStateMachine {
     }
 
     private mutating func submitSlowly(
-        _ token: CallToken, _ waiter: Waiter, _ command: some WireCommand, now: Instant
+        _ token: CallToken, _ waiter: Waiter, _ command: some WireCommand, patience: Duration, now: Instant
     ) -> SubmitEffect {
         switch self.phase {
         case .closed(let error): return .refuse(error)
@@ -131,7 +131,8 @@ extension ConnectionStateMachine {
         command.append(to: &bytes)
         self.waiting.append(
             WaitingCall(
-                token: token, waiter: waiter, replyCount: command.replyCount, bytes: bytes, deadline: now.advanced(by: self.waitLimit)))
+                token: token, waiter: waiter, replyCount: command.replyCount, bytes: bytes, deadline: now.advanced(by: self.waitLimit),
+                patience: patience))
         switch self.phase {
         case .disconnected(let notBefore):
             return self.beginAttempt(after: max(.zero, now < notBefore ? now.duration(to: notBefore) : .zero))
@@ -181,6 +182,7 @@ extension ConnectionStateMachine {
     mutating func promote() -> Bool {
         while let next = self.waiting.first, self.hasRoom(for: next.replyCount), let call = self.waiting.popFirst() {
             self.outgoing.writeImmutableBuffer(call.bytes)
+            if call.patience > self.patience { self.patience = call.patience }
             self.admit(call.token, call.waiter, replies: call.replyCount, bytes: call.bytes.readableBytes)
         }
         return self.unflushed > 0 && self.scheduleFlush()

@@ -1,7 +1,6 @@
 import Logging
 import NIOCore
 import ScaleCore
-import Synchronization
 
 /// One pipelining connection to one server: the shell around ``ConnectionStateMachine``.
 ///
@@ -23,8 +22,6 @@ final class PipelinedConnection: Sendable {
         case open([CheckedContinuation<Void, Never>])
         case ended
     }
-
-    private static let tokens = Atomic<UInt64>(0)
 
     let address: String
     private let machine: Locked<Machine>
@@ -51,9 +48,7 @@ final class PipelinedConnection: Sendable {
         self.time = time
         self.logger = logger
         self.metrics = metrics
-        // Every time-out is found late by at most an eighth of itself, and by at most 250 ms.
-        let shortest = min(settings.connectTimeout, settings.commandTimeout, settings.idleTimeout ?? .seconds(3600))
-        self.tickInterval = .nanoseconds(max(5_000_000, min(250_000_000, shortest.wholeNanoseconds / 8)))
+        self.tickInterval = settings.tickInterval
     }
 }
 
@@ -66,7 +61,7 @@ extension PipelinedConnection {
     @inline(__always)
     func send(_ command: some WireCommand, patience: Duration = .zero) async throws -> RedisValue {
         try Task.checkCancellation()
-        let token = CallToken(number: Self.tokens.wrappingAdd(1, ordering: .relaxed).newValue)
+        let token = CallToken.next()
         return try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
                 let effect = self.machine.withLock {
@@ -156,7 +151,7 @@ extension PipelinedConnection {
         let now = self.time.now()
         guard self.machine.withLock({ $0.restEnded(epoch: epoch, at: now) }) else { return }
         let connecting = self.connector.connect(on: self.eventLoop) {
-            ConnectionHandler(connection: self, epoch: epoch, limits: self.limits)
+            ReplyHandler(receiver: self, epoch: epoch, limits: self.limits)
         }
         connecting.whenFailure { error in
             self.channelFailed(
@@ -211,7 +206,7 @@ extension PipelinedConnection {
 
 // MARK: - Events of the channel
 
-extension PipelinedConnection {
+extension PipelinedConnection: ReplyReceiver {
     func channelActive(_ channel: any Channel, epoch: UInt64) {
         guard let greeting = self.machine.withLock({ $0.connected(epoch: epoch) }) else {
             channel.close(promise: nil)

@@ -1,0 +1,214 @@
+import Logging
+import NIOCore
+import ScaleCore
+
+/// The shell around ``SubscriptionStateMachine`` and ``MessageBuffer``: one channel that only listens.
+final class SubscriptionConnection: Sendable {
+    typealias Waiter = CheckedContinuation<RedisSubscriptionEvent?, any Error>
+
+    private struct LoopState {
+        var channel: (any Channel)?
+        var timer: RepeatedTask?
+    }
+
+    private enum Start {
+        case pending(CheckedContinuation<Void, any Error>?)
+        case done(RedisError?)
+    }
+
+    private let machine: Locked<SubscriptionStateMachine>
+    private let buffer: Locked<MessageBuffer<Waiter>>
+    private let start = Locked(Start.pending(nil))
+    private let loop: NIOLoopBoundBox<LoopState>
+    private let eventLoop: any EventLoop
+    private let connector: ChannelConnector
+    private let limits: RedisReplyLimits
+    private let time: TimeSource
+    private let tickInterval: TimeAmount
+    private let logger: Logger
+
+    init(
+        connector: ChannelConnector, settings: ConnectionSettings, limits: RedisReplyLimits, time: TimeSource, logger: Logger,
+        eventLoop: any EventLoop, channels: [String], patterns: [String], buffer: RedisSubscriptionBuffer
+    ) {
+        self.machine = Locked(SubscriptionStateMachine(settings: settings, channels: channels, patterns: patterns))
+        self.buffer = Locked(MessageBuffer(buffer))
+        self.loop = .makeBoxSendingValue(LoopState(), eventLoop: eventLoop)
+        self.eventLoop = eventLoop
+        self.connector = connector
+        self.limits = limits
+        self.time = time
+        self.logger = logger
+        self.tickInterval = settings.tickInterval
+    }
+
+    /// Connects and subscribes; returns when the server has confirmed every channel and pattern.
+    func open() async throws {
+        let now = self.time.now()
+        self.act(self.machine.withLock { $0.start(at: now) })
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+                let outcome: RedisError?? = self.start.withLock { start in
+                    guard case .done(let error) = start else {
+                        start = .pending(continuation)
+                        return nil
+                    }
+                    return .some(error)
+                }
+                if let outcome { continuation.resume(with: outcome.map { .failure($0) } ?? .success(())) }
+                if Task.isCancelled { self.cancelStart() }
+            }
+        } onCancel: {
+            self.cancelStart()
+        }
+    }
+
+    private func cancelStart() {
+        self.takeStart()?.resume(throwing: CancellationError())
+        self.close()
+    }
+
+    /// The caller who waits for the first subscription, once.
+    private func takeStart(_ error: RedisError? = nil) -> CheckedContinuation<Void, any Error>? {
+        self.start.withLock { start in
+            guard case .pending(let continuation?) = start else {
+                if case .pending = start { start = .done(error) }
+                return nil
+            }
+            start = .done(error)
+            return continuation
+        }
+    }
+
+    /// The next event; nil after the end.
+    func next() async throws -> RedisSubscriptionEvent? {
+        try Task.checkCancellation()
+        let token = CallToken.next().number
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { (continuation: Waiter) in
+                switch self.buffer.withLock({ $0.next(token, continuation) }) {
+                case .event(let event): continuation.resume(returning: event)
+                case .end(.finished): continuation.resume(returning: nil)
+                case .end(.failed(let error)): continuation.resume(throwing: error)
+                case .parked: if Task.isCancelled { self.cancel(token) }
+                }
+            }
+        } onCancel: {
+            self.cancel(token)
+        }
+    }
+
+    private func cancel(_ token: UInt64) {
+        self.buffer.withLock { $0.cancel(token) }?.resume(throwing: CancellationError())
+    }
+
+    /// Ends the subscription; consumers read what is buffered and then the end.
+    func close() {
+        self.machine.withLock { $0.close() }
+        self.finish(.finished)
+    }
+
+    private func finish(_ end: MessageBuffer<Waiter>.End) {
+        for waiter in self.buffer.withLock({ $0.finish(end) }) {
+            switch end {
+            case .finished: waiter.resume(returning: nil)
+            case .failed(let error): waiter.resume(throwing: error)
+            }
+        }
+        self.onLoop {
+            self.loop.value.timer?.cancel()
+            self.loop.value.timer = nil
+            self.closeChannel()
+        }
+    }
+
+    private func onLoop(_ work: @escaping @Sendable () -> Void) {
+        if self.eventLoop.inEventLoop { work() } else { self.eventLoop.execute(work) }
+    }
+
+    private func closeChannel() {
+        self.loop.value.channel?.close(promise: nil)
+        self.loop.value.channel = nil
+    }
+}
+
+// MARK: - Acting on decisions
+
+extension SubscriptionConnection {
+    private func act(_ effect: SubscriptionStateMachine.Effect) {
+        switch effect {
+        case .write(let bytes):
+            self.onLoop { self.loop.value.channel?.writeAndFlush(bytes, promise: nil) }
+        case .emit(let event):
+            self.buffer.withLock { $0.push(event) }?.resume(returning: event)
+        case .started:
+            self.takeStart()?.resume()
+        case .reconnect(let epoch, let rest):
+            self.onLoop { self.reconnect(epoch: epoch, after: rest) }
+        case .fail(let error):
+            var error = error
+            error.address = self.connector.address
+            self.logger.warning("subscription failed", metadata: ["server": "\(self.connector.address)", "reason": "\(error.message)"])
+            self.takeStart(error)?.resume(throwing: error)
+            self.finish(.failed(error))
+        }
+    }
+
+    private func reconnect(epoch: UInt64, after rest: Duration) {
+        self.closeChannel()
+        if self.loop.value.timer == nil {
+            self.loop.value.timer = self.eventLoop.scheduleRepeatedTask(
+                initialDelay: self.tickInterval, delay: self.tickInterval
+            ) { _ in self.tick() }
+        }
+        guard rest > .zero else { return self.attempt(epoch: epoch) }
+        self.eventLoop.scheduleTask(in: .nanoseconds(rest.wholeNanoseconds)) { self.attempt(epoch: epoch) }
+    }
+
+    private func attempt(epoch: UInt64) {
+        let now = self.time.now()
+        guard self.machine.withLock({ $0.restEnded(epoch: epoch, at: now) }) else { return }
+        let connecting = self.connector.connect(on: self.eventLoop) {
+            ReplyHandler(receiver: self, epoch: epoch, limits: self.limits)
+        }
+        connecting.whenFailure { error in
+            self.channelFailed(RedisError(code: .connectionFailed, message: ChannelConnector.describe(error)), epoch: epoch)
+        }
+    }
+
+    private func tick() {
+        let now = self.time.now()
+        for effect in self.machine.withLock({ $0.tick(at: now, jitter: .random(in: 0..<1)) }) { self.act(effect) }
+    }
+}
+
+extension SubscriptionConnection: ReplyReceiver {
+    func channelActive(_ channel: any Channel, epoch: UInt64) {
+        guard let greeting = self.machine.withLock({ $0.connected(epoch: epoch) }) else {
+            channel.close(promise: nil)
+            return
+        }
+        self.loop.value.channel = channel
+        channel.writeAndFlush(greeting, promise: nil)
+    }
+
+    func received(_ replies: [RedisValue], epoch: UInt64) {
+        let now = self.time.now()
+        for reply in replies {
+            let effect = self.machine.withLock { $0.received(reply, epoch: epoch, at: now, jitter: .random(in: 0..<1)) }
+            if let effect { self.act(effect) }
+        }
+    }
+
+    func writabilityChanged(_ isWritable: Bool, epoch: UInt64) {}
+
+    func channelFailed(_ error: RedisError, epoch: UInt64) {
+        let now = self.time.now()
+        let effects = self.machine.withLock { $0.lost(epoch: epoch, error, at: now, jitter: .random(in: 0..<1)) }
+        if !effects.isEmpty {
+            self.logger.info(
+                "subscription interrupted", metadata: ["server": "\(self.connector.address)", "reason": "\(error.message)"])
+        }
+        for effect in effects { self.act(effect) }
+    }
+}

@@ -1,0 +1,224 @@
+import NIOCore
+import ScaleCore
+
+/// The rules of one subscribing connection: greeting, subscribing, messages, signs of life, loss and subscribing again.
+///
+/// A value like ``ConnectionStateMachine``: events in, effects out, time as an argument.
+struct SubscriptionStateMachine: Sendable {
+    enum Phase: Sendable {
+        case idle
+        case resting
+        case connecting(deadline: Instant)
+        case greeting(answered: Int, deadline: Instant)
+        /// `SUBSCRIBE` is written; so many confirmations are still to come.
+        case subscribing(missing: Int, deadline: Instant)
+        case live
+        case closed
+    }
+
+    enum Effect: Sendable {
+        case write(ByteBuffer)
+        case emit(RedisSubscriptionEvent)
+        /// Subscribed for the first time.
+        case started
+        /// Connected again after a rest; the channel that there was is to be closed.
+        case reconnect(epoch: UInt64, after: Duration)
+        /// Over; the channel is to be closed.
+        case fail(RedisError)
+    }
+
+    private let settings: ConnectionSettings
+    private let channels: [String]
+    private let patterns: [String]
+    private(set) var phase = Phase.idle
+    private(set) var epoch: UInt64 = 0
+    private var hasStarted = false
+    private var failures = 0
+    private var lastTraffic = Instant(nanoseconds: .min)
+    private var pingDeadline: Instant?
+    /// Until when the first subscription must stand.
+    private var startDeadline = Instant.distantFuture
+    private var lastFailure: RedisError?
+
+    init(settings: ConnectionSettings, channels: [String], patterns: [String]) {
+        self.settings = settings
+        self.channels = channels
+        self.patterns = patterns
+    }
+
+    mutating func start(at now: Instant) -> Effect {
+        self.startDeadline = now.advanced(by: self.settings.connectTimeout)
+        self.phase = .resting
+        self.epoch += 1
+        return .reconnect(epoch: self.epoch, after: .zero)
+    }
+
+    mutating func restEnded(epoch: UInt64, at now: Instant) -> Bool {
+        guard epoch == self.epoch, case .resting = self.phase else { return false }
+        self.phase = .connecting(deadline: now.advanced(by: self.settings.connectTimeout))
+        return true
+    }
+
+    mutating func connected(epoch: UInt64) -> ByteBuffer? {
+        guard epoch == self.epoch, case .connecting(let deadline) = self.phase else { return nil }
+        self.phase = .greeting(answered: 0, deadline: deadline)
+        var bytes = ByteBuffer()
+        self.settings.greeting.append(to: &bytes)
+        return bytes
+    }
+
+    mutating func received(_ reply: RedisValue, epoch: UInt64, at now: Instant, jitter: Double) -> Effect? {
+        guard epoch == self.epoch else { return nil }
+        self.lastTraffic = now
+        self.pingDeadline = nil
+        switch self.phase {
+        case .greeting(let answered, let deadline):
+            return self.greeted(reply, answered: answered, deadline: deadline, at: now, jitter: jitter)
+        case .subscribing(let missing, let deadline):
+            return self.confirmed(reply, missing: missing, deadline: deadline, at: now, jitter: jitter)
+        case .live:
+            return Self.message(in: reply).map { .emit(.message($0)) }
+        case .idle, .resting, .connecting, .closed:
+            return nil
+        }
+    }
+
+    mutating func lost(epoch: UInt64, _ error: RedisError, at now: Instant, jitter: Double) -> [Effect] {
+        guard epoch == self.epoch else { return [] }
+        switch self.phase {
+        case .connecting, .greeting, .subscribing, .live: return self.giveUp(error, at: now, jitter: jitter)
+        case .idle, .resting, .closed: return []
+        }
+    }
+
+    mutating func tick(at now: Instant, jitter: Double) -> [Effect] {
+        if !self.hasStarted, self.startDeadline <= now {
+            let reason = self.lastFailure.map { "; the last attempt failed: \($0.message)" } ?? ""
+            return [
+                self.fail(
+                    RedisError(code: .connectionFailed, message: "no subscription within \(self.settings.connectTimeout)\(reason)"))
+            ]
+        }
+        switch self.phase {
+        case .connecting(let deadline), .greeting(_, let deadline), .subscribing(_, let deadline):
+            guard deadline <= now else { return [] }
+            let limit = self.settings.connectTimeout
+            return self.giveUp(RedisError(code: .connectionFailed, message: "no connection within \(limit)"), at: now, jitter: jitter)
+        case .live:
+            return self.checkLife(at: now, jitter: jitter)
+        case .idle, .resting, .closed:
+            return []
+        }
+    }
+
+    mutating func close() {
+        self.phase = .closed
+        self.epoch += 1
+    }
+}
+
+extension SubscriptionStateMachine {
+    private mutating func greeted(
+        _ reply: RedisValue, answered: Int, deadline: Instant, at now: Instant, jitter: Double
+    ) -> Effect? {
+        let steps = self.settings.greeting.steps
+        guard answered < steps.count else { return nil }
+        switch Greeting.judge(reply, to: steps[answered]) {
+        case .proceed where answered + 1 < steps.count:
+            self.phase = .greeting(answered: answered + 1, deadline: deadline)
+            return nil
+        case .proceed:
+            self.phase = .subscribing(missing: self.channels.count + self.patterns.count, deadline: deadline)
+            return .write(self.subscribeCommands())
+        case .failed(let error):
+            return self.giveUp(error, at: now, jitter: jitter).last
+        case .refused(let error):
+            return self.fail(error)
+        }
+    }
+
+    private func subscribeCommands() -> ByteBuffer {
+        var bytes = ByteBuffer()
+        if !self.channels.isEmpty {
+            RedisCommand("SUBSCRIBE", self.channels.map { RedisArgument($0) }).append(to: &bytes)
+        }
+        if !self.patterns.isEmpty {
+            RedisCommand("PSUBSCRIBE", self.patterns.map { RedisArgument($0) }).append(to: &bytes)
+        }
+        return bytes
+    }
+
+    private mutating func confirmed(
+        _ reply: RedisValue, missing: Int, deadline: Instant, at now: Instant, jitter: Double
+    ) -> Effect? {
+        if case .error(let error) = reply {
+            // An ACL that forbids a channel will do so again.
+            return self.fail(RedisError(error, command: "SUBSCRIBE", address: ""))
+        }
+        // Messages of the channels already confirmed may come in between.
+        if let message = Self.message(in: reply) { return .emit(.message(message)) }
+        guard Self.isConfirmation(reply) else { return nil }
+        guard missing <= 1 else {
+            self.phase = .subscribing(missing: missing - 1, deadline: deadline)
+            return nil
+        }
+        self.phase = .live
+        self.failures = 0
+        self.lastFailure = nil
+        guard self.hasStarted else {
+            self.hasStarted = true
+            return .started
+        }
+        return .emit(.resumed)
+    }
+
+    private static func isConfirmation(_ reply: RedisValue) -> Bool {
+        guard case .array(let parts) = reply, let kind = parts.first?.string else { return false }
+        return kind == "subscribe" || kind == "psubscribe"
+    }
+
+    static func message(in reply: RedisValue) -> RedisMessage? {
+        guard case .array(let parts) = reply, let kind = parts.first?.string else { return nil }
+        switch (kind, parts.count) {
+        case ("message", 3):
+            guard let channel = parts[1].string, let payload = parts[2].bytes else { return nil }
+            return RedisMessage(channel: channel, payload: payload)
+        case ("pmessage", 4):
+            guard let pattern = parts[1].string, let channel = parts[2].string, let payload = parts[3].bytes else { return nil }
+            return RedisMessage(channel: channel, pattern: pattern, payload: payload)
+        default:
+            return nil
+        }
+    }
+
+    /// A quiet subscription cannot be told from a dead link, so the server is asked for a sign of life.
+    private mutating func checkLife(at now: Instant, jitter: Double) -> [Effect] {
+        if let deadline = self.pingDeadline {
+            guard deadline <= now else { return [] }
+            return self.giveUp(RedisError(code: .timeout, message: "no sign of life"), at: now, jitter: jitter)
+        }
+        guard self.lastTraffic.advanced(by: self.settings.commandTimeout) <= now else { return [] }
+        self.pingDeadline = now.advanced(by: self.settings.commandTimeout)
+        var bytes = ByteBuffer()
+        RedisCommand("PING").append(to: &bytes)
+        return [.write(bytes)]
+    }
+
+    private mutating func giveUp(_ error: RedisError, at now: Instant, jitter: Double) -> [Effect] {
+        var wasLive = false
+        if case .live = self.phase { wasLive = true }
+        self.failures += 1
+        self.lastFailure = error
+        self.pingDeadline = nil
+        self.phase = .resting
+        self.epoch += 1
+        let reconnect = Effect.reconnect(
+            epoch: self.epoch, after: self.settings.backoff.rest(failures: self.failures, jitter: jitter))
+        return wasLive ? [.emit(.interrupted), reconnect] : [reconnect]
+    }
+
+    private mutating func fail(_ error: RedisError) -> Effect {
+        self.close()
+        return .fail(error)
+    }
+}
