@@ -1,11 +1,8 @@
 extension Duration {
     /// This duration in nanoseconds, rounded toward zero, saturating at ±292 years. `package`, since we extend no standard type publicly.
     package var wholeNanoseconds: Int64 {
-        let (seconds, attoseconds) = self.components
-        let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        let (sum, carry) = scaled.addingReportingOverflow(attoseconds / 1_000_000_000)
-        guard overflow || carry else { return sum }
-        return seconds < 0 ? .min : .max
+        // Not by `components`, which traps where the seconds alone need more than 64 bits.
+        Int64(clamping: self.attoseconds / 1_000_000_000)
     }
 
     /// This duration in milliseconds, rounded *up*, so that a positive duration never becomes zero; saturating.
@@ -17,8 +14,7 @@ extension Duration {
 
     /// This duration in seconds, with fraction.
     package var fractionalSeconds: Double {
-        let (seconds, attoseconds) = self.components
-        return Double(seconds) + Double(attoseconds) / 1e18
+        Double(self.attoseconds) / 1e18
     }
 
     /// A duration from a possibly hostile number of seconds: NaN becomes zero, infinities and huge values saturate at ±292 years.

@@ -17,7 +17,7 @@ public struct TimeSource: Sendable {
     public protocol Backend: Sendable {
         func now() -> Instant
         func utcNow() -> UTCTime
-        /// Returns at or after `deadline`; throws `CancellationError` as soon as the task is cancelled.
+        /// Returns at or after `deadline`; throws `CancellationError` as soon as the task is cancelled, or if it already is.
         func sleep(until deadline: Instant) async throws
     }
 
@@ -61,15 +61,17 @@ public struct TimeSource: Sendable {
         }
     }
 
-    /// Suspends until `deadline`; returns at once when it has passed. Throws `CancellationError` when the task is cancelled.
+    /// Suspends until `deadline`; returns at once when it has passed.
+    ///
+    /// - Throws: `CancellationError` when the task is cancelled, also when the deadline has passed already.
     public func sleep(until deadline: Instant) async throws {
         switch self.base {
         case .system:
-            let remaining = self.now().duration(to: deadline)
-            if remaining > .zero {
-                try await Task.sleep(for: remaining)
-            } else {
-                try Task.checkCancellation()
+            try Task.checkCancellation()
+            // In pieces of a day, since the runtime's own arithmetic on a sleep of centuries is not ours to trust; and on the clock
+            // that stands still while the machine does, as `CLOCK_MONOTONIC` does on Linux.
+            while case let remaining = self.now().duration(to: deadline), remaining > .zero {
+                try await Task.sleep(for: min(remaining, Duration.seconds(86_400)), clock: .suspending)
             }
         case .custom(let backend):
             try await backend.sleep(until: deadline)

@@ -6,7 +6,7 @@ import ScaleCore
 /// through ``perform(_:_:)``; faults are used up in the order in which they were planned.
 ///
 /// ```swift
-/// store.faults.failNext(2, .get("a"), with: StoreError.unavailable)
+/// store.faults.failNext(.get("a"), times: 2, with: StoreError.unavailable)
 /// ```
 public final class FaultScript<Operation: Sendable>: Sendable {
     private struct Entry: Sendable {
@@ -28,23 +28,25 @@ public final class FaultScript<Operation: Sendable>: Sendable {
 
     // MARK: Planning
 
-    /// Plans `fault` for the next `count` operations that match; `nil` means all until ``clear()``.
-    public func plan(_ fault: Fault, next count: Int? = 1, where matches: @escaping @Sendable (Operation) -> Bool) {
+    /// Plans `fault` for the next operations that match.
+    ///
+    /// - Parameter times: for how many; `nil` for all until ``clear()``.
+    public func plan(_ fault: Fault, times: Int? = 1, where matches: @escaping @Sendable (Operation) -> Bool) {
         self.state.withLock { state in
-            guard count.map({ $0 > 0 }) ?? true else { return }
+            guard times.map({ $0 > 0 }) ?? true else { return }
             state.nextID += 1
-            state.entries.append(Entry(id: state.nextID, fault: fault, matches: matches, remaining: count))
+            state.entries.append(Entry(id: state.nextID, fault: fault, matches: matches, remaining: times))
         }
     }
 
-    /// Lets the next `count` operations that match fail with `error`, and not happen.
-    public func failNext(_ count: Int = 1, with error: any Error, where matches: @escaping @Sendable (Operation) -> Bool) {
-        self.plan(.failure(error), next: count, where: matches)
+    /// Lets the next operations that match fail with `error`, and not happen.
+    public func failNext(times: Int = 1, with error: any Error, where matches: @escaping @Sendable (Operation) -> Bool) {
+        self.plan(.failure(error), times: times, where: matches)
     }
 
-    /// Lets the next `count` operations of any kind fail with `error`, and not happen.
-    public func failNext(_ count: Int = 1, with error: any Error) {
-        self.plan(.failure(error), next: count) { _ in true }
+    /// Lets the next operations, of any kind, fail with `error`, and not happen.
+    public func failNext(times: Int = 1, with error: any Error) {
+        self.plan(.failure(error), times: times) { _ in true }
     }
 
     /// Forgets all faults that have not struck yet.
@@ -105,13 +107,13 @@ public final class FaultScript<Operation: Sendable>: Sendable {
 }
 
 extension FaultScript where Operation: Equatable {
-    /// Plans `fault` for the next `count` times that `operation` is done.
-    public func plan(_ fault: Fault, next count: Int? = 1, _ operation: Operation) {
-        self.plan(fault, next: count) { $0 == operation }
+    /// Plans `fault` for the next times that `operation` is done; with `nil` for all until ``clear()``.
+    public func plan(_ fault: Fault, for operation: Operation, times: Int? = 1) {
+        self.plan(fault, times: times) { $0 == operation }
     }
 
-    /// Lets `operation` fail the next `count` times with `error`, and not happen.
-    public func failNext(_ count: Int = 1, _ operation: Operation, with error: any Error) {
-        self.plan(.failure(error), next: count, operation)
+    /// Lets `operation` fail with `error` the next times, and not happen.
+    public func failNext(_ operation: Operation, times: Int = 1, with error: any Error) {
+        self.plan(.failure(error), for: operation, times: times)
     }
 }

@@ -35,9 +35,10 @@ public struct Seed: Hashable, Sendable {
 
     /// Reads a decimal or a `0x…` hexadecimal number of 64 bits.
     public init?(_ text: String) {
-        guard text.first?.isNumber == true else { return nil }
-        let value = text.hasPrefix("0x") ? UInt64(text.dropFirst(2), radix: 16) : UInt64(text)
-        guard let value else { return nil }
+        // `UInt64("+1")` is 1: a sign has to be refused apart.
+        let isHexadecimal = text.hasPrefix("0x")
+        let digits = isHexadecimal ? text.dropFirst(2) : text[...]
+        guard digits.first != "+", let value = UInt64(digits, radix: isHexadecimal ? 16 : 10) else { return nil }
         self.value = value
     }
 

@@ -19,7 +19,8 @@ public final class ManualTime: TimeSource.Backend {
 
     private struct State {
         var now = Instant(nanoseconds: 0)
-        var utcOffset: Duration
+        /// UTC at the origin of the timeline.
+        var utcOrigin: UTCTime
         var nextID: UInt64 = 0
         /// By deadline; those of one deadline in the order in which they came.
         var sleepers: [Sleeper] = []
@@ -31,7 +32,7 @@ public final class ManualTime: TimeSource.Backend {
 
     /// - Parameter utc: what UTC reads at the start; by default 2026-01-01T00:00:00Z.
     public init(utc: UTCTime = UTCTime(millisecondsSinceEpoch: 1_767_225_600_000)) {
-        self.monitor = Monitor(State(utcOffset: .nanoseconds(utc.nanosecondsSinceEpoch)))
+        self.monitor = Monitor(State(utcOrigin: utc))
     }
 
     /// This time, as the parts of ScaleKit take it.
@@ -47,13 +48,13 @@ public final class ManualTime: TimeSource.Backend {
     public func utcNow() -> UTCTime {
         self.monitor.withValue { state in
             state.activity &+= 1
-            return UTCTime(nanosecondsSinceEpoch: state.now.nanoseconds).advanced(by: state.utcOffset)
+            return state.utcOrigin.advanced(by: .nanoseconds(state.now.nanoseconds))
         }
     }
 
     /// Moves UTC alone, as when the machine's clock is set; monotonic time and sleepers are unaffected.
     public func shiftUTC(by duration: Duration) {
-        self.monitor.withValue { $0.utcOffset += duration }
+        self.monitor.withValue { $0.utcOrigin = $0.utcOrigin.advanced(by: duration) }
     }
 
     // MARK: Sleeping
