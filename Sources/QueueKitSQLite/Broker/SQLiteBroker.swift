@@ -1,0 +1,117 @@
+#if SQLite
+internal import GRDB
+public import QueueKit
+public import ScaleCore
+
+/// A durable broker in a SQLite database, for one or several processes on one machine.
+///
+/// Every call is one transaction that begins with the right to write (`BEGIN IMMEDIATE`), so two workers never lease the same message.
+/// Who waits for messages is woken by this process's commits at once, and by other processes' within
+/// ``SQLiteQueueDatabase/Configuration-swift.struct/longestPoll``. A call whose task is cancelled may throw `CancellationError`, and has
+/// then changed nothing.
+public final class SQLiteBroker: Broker {
+    let database: SQLiteQueueDatabase
+
+    public let capabilities = BrokerCapabilities(ordersByPriority: true, isDurable: true)
+
+    public init(_ database: SQLiteQueueDatabase) {
+        self.database = database
+    }
+
+    public func publish(_ message: Message, to queue: String, notBefore: UTCTime?) async throws {
+        try QueueName.validate(queue)
+        let now = self.database.now
+        try await self.database.write { db in
+            try MessageRows.insert(message, into: queue, notBefore: notBefore?.roundedUpMilliseconds, now: now, db)
+        }
+        self.database.changes.announce(.messages)
+    }
+
+    public func receive(_ request: ReceiveRequest) async throws -> [Delivery] {
+        while true {
+            let generation = self.database.changes.generation(of: .messages)
+            let now = self.database.now
+            let found = try await self.database.write { db in
+                let deliveries = try MessageRows.lease(request, now: now, db)
+                return (deliveries, deliveries.isEmpty ? try MessageRows.nextChange(db) : nil)
+            }
+            guard found.0.isEmpty, request.waits, request.limit > 0 else { return found.0 }
+            let deadline = found.1.map { self.database.time.now().advanced(by: .milliseconds(max(0, $0 - now))) }
+            try await self.database.changes.wait(for: .messages, after: generation, until: deadline)
+        }
+    }
+
+    public func acknowledge(_ lease: Lease) async throws {
+        try await self.settle(lease) { try MessageRows.delete(lease, now: $1, $0) }
+    }
+
+    public func extend(_ leases: [Lease], by duration: Duration) async throws -> Set<Lease> {
+        let now = self.database.now
+        let milliseconds = duration.wholeMillisecondsRoundedUp
+        return try await self.database.write { db in
+            var ended: Set<Lease> = []
+            for lease in leases where try !MessageRows.extend(lease, until: now.addingSaturating(milliseconds), now: now, db) {
+                ended.insert(lease)
+            }
+            return ended
+        }
+    }
+
+    public func release(_ lease: Lease) async throws {
+        try await self.settle(lease) { try MessageRows.release(lease, now: $1, $0) }
+        self.database.changes.announce(.messages)
+    }
+
+    public func retry(_ lease: Lease, with message: Message, notBefore: UTCTime?) async throws {
+        let due = notBefore?.roundedUpMilliseconds
+        try await self.settle(lease) { try MessageRows.replace(lease, by: message, notBefore: due, now: $1, $0) }
+        self.database.changes.announce(.messages)
+    }
+
+    public func deadLetter(_ lease: Lease, reason: String) async throws {
+        try await self.settle(lease) { try MessageRows.bury(lease, reason: reason, now: $1, $0) }
+    }
+
+    public func counts(of queue: String) async throws -> QueueCounts {
+        let now = self.database.now
+        return try await self.database.read { try MessageRows.counts(of: queue, now: now, $0) }
+    }
+
+    public func deadLetters(of queue: String, limit: Int) async throws -> [DeadLetter] {
+        try await self.database.read { try MessageRows.deadLetters(of: queue, limit: limit, $0) }
+    }
+
+    public func redrive(_ queue: String, limit: Int) async throws -> Int {
+        let now = self.database.now
+        let count = try await self.database.write { try MessageRows.redrive(queue, limit: limit, now: now, $0) }
+        self.database.changes.announce(.messages)
+        return count
+    }
+
+    public func purge(_ queue: String) async throws -> Int {
+        try await self.database.write { try MessageRows.purge(queue, $0) }
+    }
+
+    /// Runs a statement that must find its lease, and refuses when it does not.
+    private func settle(_ lease: Lease, _ body: @escaping @Sendable (Database, Int64) throws -> Bool) async throws {
+        let now = self.database.now
+        let isHeld = try await self.database.write { try body($0, now) }
+        guard isHeld else { throw QueueError.staleLease(lease) }
+    }
+}
+
+extension UTCTime {
+    /// Up, so that no job runs before its time.
+    var roundedUpMilliseconds: Int64 {
+        let (quotient, remainder) = self.nanosecondsSinceEpoch.quotientAndRemainder(dividingBy: 1_000_000)
+        return remainder > 0 ? quotient + 1 : quotient
+    }
+}
+
+extension Int64 {
+    func addingSaturating(_ other: Int64) -> Int64 {
+        let (sum, overflow) = self.addingReportingOverflow(other)
+        return overflow ? (other < 0 ? .min : .max) : sum
+    }
+}
+#endif

@@ -1,0 +1,132 @@
+#if SQLite
+public import GRDB
+internal import QueueKit
+public import ScaleCore
+
+/// The SQLite database that keeps jobs and results: a file of its own, or tables in the database that the service has anyway.
+///
+/// ```swift
+/// let queue = JobQueue(sqlite: try SQLiteQueueDatabase(path: "jobs.sqlite"))
+/// ```
+///
+/// Its tables are named `scalekit_queue_…` and are created and migrated when the object is made. Any number of processes on one machine
+/// may use one file at once; a file on a network volume is not safe, as with SQLite in general.
+///
+/// **Durability.** In a file of its own, a job that was enqueued survives the end of the process and the loss of power (WAL with
+/// `synchronous = FULL`). In the service's own database it survives what that database's settings let survive: with GRDB's default
+/// for pools, `NORMAL`, the last transactions may be lost with the power.
+///
+/// **Clock.** Leases and delays are kept in UTC, since processes share them. A clock that jumps ahead ends leases early: the job then runs
+/// again, and the first worker's word about it is refused.
+public final class SQLiteQueueDatabase: Sendable {
+    /// How the tables are kept; right when empty.
+    public struct Configuration: Sendable {
+        /// How long results are kept after a job's end. Celery's default is a day as well.
+        public var resultRetention: Duration = .seconds(86_400)
+        /// How long dead letters are kept.
+        public var deadLetterRetention: Duration = .seconds(14 * 86_400)
+        /// The shortest and longest time between looks for what other processes wrote, while somebody waits. The time doubles while nothing
+        /// is found. Work of this process is noticed at once and needs no look.
+        public var shortestPoll: Duration = .milliseconds(5)
+        public var longestPoll: Duration = .milliseconds(250)
+        /// How long to wait for another process's transaction, in a file of its own.
+        public var busyTimeout: Duration = .seconds(10)
+
+        public init() {}
+    }
+
+    /// The database itself.
+    public let writer: any DatabaseWriter
+    let configuration: Configuration
+    let time: TimeSource
+    let changes: Changes
+    private let lastPruning = Locked(UTCTime(nanosecondsSinceEpoch: .min))
+
+    /// Opens or creates a file of its own.
+    ///
+    /// - Throws: ``QueueError`` `.unavailable` when the file cannot be opened, `.unsupported` when a later version has written it.
+    public convenience init(path: String, configuration: Configuration = .init(), time: TimeSource = .system) throws {
+        var options = GRDB.Configuration()
+        options.busyMode = .timeout(configuration.busyTimeout.fractionalSeconds)
+        options.label = "QueueKitSQLite"
+        let pool: DatabasePool
+        do {
+            pool = try DatabasePool(path: path, configuration: options)
+            try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+        } catch {
+            throw QueueError(code: .unavailable, message: "cannot open \(path): \(Self.describe(error))")
+        }
+        try self.init(pool, configuration: configuration, time: time)
+    }
+
+    /// Keeps jobs in the service's own database.
+    ///
+    /// Give its configuration a `busyMode` with a time-out when other processes write to it too.
+    ///
+    /// - Throws: ``QueueError`` `.unavailable` when the tables cannot be made, `.unsupported` when a later version has made them.
+    public init(_ writer: any DatabaseWriter, configuration: Configuration = .init(), time: TimeSource = .system) throws {
+        self.writer = writer
+        self.configuration = configuration
+        self.time = time
+        self.changes = Changes(
+            time: time, shortest: configuration.shortestPoll, longest: configuration.longestPoll,
+            version: { try await writer.writeWithoutTransaction { try Int64.fetchOne($0, sql: "PRAGMA data_version") } })
+        do {
+            try writer.writeWithoutTransaction { db in
+                try db.inTransaction(.immediate) {
+                    try Schema.migrate(db)
+                    return .commit
+                }
+            }
+        } catch let error as QueueError {
+            throw error
+        } catch {
+            throw QueueError(code: .unavailable, message: "cannot make the queue's tables: \(Self.describe(error))")
+        }
+    }
+
+    /// Now, in the unit of the tables: milliseconds since 1970.
+    var now: Int64 { self.time.utcNow().millisecondsSinceEpoch }
+
+    /// Runs a transaction that has the right to write from its first statement on, so that it never fails half way for want of it.
+    func write<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        do {
+            return try await self.writer.writeWithoutTransaction { db in
+                var value: Value?
+                try db.inTransaction(.immediate) {
+                    value = try body(db)
+                    return .commit
+                }
+                guard let value else { throw QueueError(code: .unavailable, message: "the transaction was not run") }
+                return value
+            }
+        } catch let error as DatabaseError {
+            throw QueueError(code: .unavailable, message: Self.describe(error))
+        }
+    }
+
+    func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        do {
+            return try await self.writer.read(body)
+        } catch let error as DatabaseError {
+            throw QueueError(code: .unavailable, message: Self.describe(error))
+        }
+    }
+
+    /// Whether it is time to remove what is too old; at most once a minute.
+    func pruningIsDue() -> Bool {
+        let now = self.time.utcNow()
+        return self.lastPruning.withLock { last in
+            guard last.advanced(by: .seconds(60)) <= now else { return false }
+            last = now
+            return true
+        }
+    }
+
+    /// SQLite's own words, without the statement and its arguments.
+    static func describe(_ error: any Error) -> String {
+        guard let error = error as? DatabaseError else { return String(reflecting: type(of: error)) }
+        return "SQLite error \(error.extendedResultCode.rawValue): \(error.message ?? "no message")"
+    }
+}
+#endif
