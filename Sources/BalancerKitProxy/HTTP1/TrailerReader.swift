@@ -39,16 +39,19 @@ struct TrailerReader: Sendable {
         self.fieldCount += 1
         guard self.fieldCount <= self.limits.fieldCount else { throw .tooManyFields }
         let length = self.line.count
-        let isKept = try self.line.withUnsafeBytes { bytes throws(HTTPViolation) -> Bool in
-            var section = FieldSection(maximumCount: 1, underscores: .dropped)
-            try section.add(bytes, line: 0..<length)
-            guard let field = section.fields.first else { return false }
-            guard !field.id.isForbiddenInTrailers else { throw .forbiddenTrailer }
-            return true
-        }
-        guard isKept else { return }
+        let isKept = self.line.withUnsafeBytes { bytes in Result { () throws(HTTPViolation) in try Self.check(bytes, 0..<length) } }
+        guard try isKept.get() else { return }
         self.accepted.append(contentsOf: self.line)
         self.accepted.append(contentsOf: [UInt8(ascii: "\r"), UInt8(ascii: "\n")])
+    }
+
+    /// Whether the line is kept; false for a name with an underscore, which is dropped.
+    private static func check(_ bytes: UnsafeRawBufferPointer, _ line: Range<Int>) throws(HTTPViolation) -> Bool {
+        var section = FieldSection(maximumCount: 1, underscores: .dropped)
+        try section.add(bytes, line: line)
+        guard let field = section.fields.first else { return false }
+        guard !field.id.isForbiddenInTrailers else { throw .forbiddenTrailer }
+        return true
     }
 }
 
