@@ -12,8 +12,6 @@ struct BodyReader: Sendable {
     private(set) var received = 0
     /// The most that the data may come to; one byte more is an error.
     private let maximumLength: Int
-    /// Of a chunked body that is finished: its trailer lines, each with its CRLF.
-    private(set) var trailerLines: [UInt8] = []
 
     /// The reader of a body with this framing.
     init(_ framing: BodyFraming, limits: HeadLimits, maximumLength: Int = .max) {
@@ -52,7 +50,9 @@ struct BodyReader: Sendable {
         return end
     }
 
-    private mutating func advance(_ bytes: UnsafeRawBufferPointer, from start: Int, into data: inout [Range<Int>]) throws(HTTPViolation) -> Int {
+    private mutating func advance(
+        _ bytes: UnsafeRawBufferPointer, from start: Int, into data: inout [Range<Int>]
+    ) throws(HTTPViolation) -> Int {
         switch self.state {
         case .finished: return start
         case .length(let remaining):
@@ -64,11 +64,7 @@ struct BodyReader: Sendable {
         case .chunked(var decoder):
             self.state = .finished
             let end = try decoder.decode(bytes, from: start, into: &data)
-            if decoder.isFinished {
-                self.trailerLines = decoder.trailerLines
-            } else {
-                self.state = .chunked(decoder)
-            }
+            if !decoder.isFinished { self.state = .chunked(decoder) }
             return end
         case .untilClose:
             if bytes.count > start { data.append(start..<bytes.count) }

@@ -1,7 +1,7 @@
 /// Takes the chunked transfer coding off a body that arrives in pieces (RFC 9112 §7.1).
 ///
 /// Data is reported as ranges of the bytes given, never copied. Chunk extensions are checked, bounded over the whole body, and dropped;
-/// trailers are checked like header lines, may set nothing that frames, routes or authorises, and are handed over at the end.
+/// so are trailers (``TrailerReader``).
 struct ChunkedDecoder: Sendable {
     private enum State: Equatable, Sendable {
         case size(digits: Int)
@@ -30,9 +30,6 @@ struct ChunkedDecoder: Sendable {
 
     /// Whether the last chunk and the trailer section have been read.
     var isFinished: Bool { self.state == .finished }
-
-    /// The trailer lines, each with its CRLF, without those whose names hold an underscore. Valid when finished.
-    var trailerLines: [UInt8] { self.trailers.accepted }
 
     /// Reads on, appends where data stands, and returns how many bytes belong to the body.
     mutating func decode(_ bytes: UnsafeRawBufferPointer, from start: Int, into data: inout [Range<Int>]) throws(HTTPViolation) -> Int {

@@ -28,11 +28,11 @@ struct RequestHeadParser: Sendable {
         self.head = RequestHead(limits: limits)
     }
 
-    /// Whether nothing but empty lines was read since the last message.
-    var isBeforeStart: Bool {
+    /// Whether anything but empty lines is among the bytes received since the last message.
+    func hasBegun(received: Int) -> Bool {
         switch self.phase {
-        case .startLine: self.lines.lineStart == self.emptyLines * 2
-        case .fields: false
+        case .startLine: received > self.lines.lineStart
+        case .fields: true
         }
     }
 

@@ -1,9 +1,9 @@
 /// Reads the trailer section of a chunked body, line by line (RFC 9110 §6.5, RFC 9112 §7.1.2).
 ///
-/// Trailers are rare and short, so they are collected byte by byte. They obey the rules and bounds of header lines.
+/// Trailers are rare and short, so they are collected byte by byte. They obey the rules and bounds of header lines, and may set nothing
+/// that frames, routes or authorises. What passes is dropped, as in nginx: a recipient may discard trailers, and nobody behind can
+/// then be misled by one.
 struct TrailerReader: Sendable {
-    /// The lines that passed, each with its CRLF.
-    private(set) var accepted: [UInt8] = []
     private var line: [UInt8] = []
     private var length = 0
     private var fieldCount = 0
@@ -26,7 +26,7 @@ struct TrailerReader: Sendable {
         }
         guard self.line.popLast() == UInt8(ascii: "\r") else { throw .bareLineFeed }
         if self.line.isEmpty { return true }
-        try self.accept()
+        try self.endLine()
         self.line.removeAll(keepingCapacity: true)
         return false
     }
@@ -35,23 +35,21 @@ struct TrailerReader: Sendable {
         self.line.isEmpty ? byte == UInt8(ascii: "\r") : self.line.count == 1 && self.line[0] == UInt8(ascii: "\r")
     }
 
-    private mutating func accept() throws(HTTPViolation) {
+    private mutating func endLine() throws(HTTPViolation) {
         self.fieldCount += 1
         guard self.fieldCount <= self.limits.fieldCount else { throw .tooManyFields }
         let length = self.line.count
-        let isKept = self.line.withUnsafeBytes { bytes in Result { () throws(HTTPViolation) in try Self.check(bytes, 0..<length) } }
-        guard try isKept.get() else { return }
-        self.accepted.append(contentsOf: self.line)
-        self.accepted.append(contentsOf: [UInt8(ascii: "\r"), UInt8(ascii: "\n")])
+        let result = self.line.withUnsafeBytes { bytes in
+            Result { () throws(HTTPViolation) in try Self.check(bytes, 0..<length) }
+        }
+        try result.get()
     }
 
-    /// Whether the line is kept; false for a name with an underscore, which is dropped.
-    private static func check(_ bytes: UnsafeRawBufferPointer, _ line: Range<Int>) throws(HTTPViolation) -> Bool {
+    private static func check(_ bytes: UnsafeRawBufferPointer, _ line: Range<Int>) throws(HTTPViolation) {
         var section = FieldSection(maximumCount: 1, underscores: .dropped)
         try section.add(bytes, line: line)
-        guard let field = section.fields.first else { return false }
+        guard let field = section.fields.first else { return }
         guard !field.id.isForbiddenInTrailers else { throw .forbiddenTrailer }
-        return true
     }
 }
 

@@ -1,0 +1,77 @@
+extension ProxyConfiguration {
+    /// Throws for what cannot work, with the setting's name. Endpoints are checked by their group.
+    func validate() throws(ProxyError) {
+        guard !self.host.isEmpty else { throw .invalid("host", "the address to listen on is empty") }
+        guard (0...65_535).contains(self.port) else { throw .invalid("port", "a port lies in 0…65535") }
+        guard (1...Int(Int32.max)).contains(self.backlog) else { throw .invalid("backlog", "the backlog must be at least 1") }
+        guard self.threads.map({ (1...1024).contains($0) }) ?? true else { throw .invalid("threads", "threads lie in 1…1024") }
+        guard !self.routes.isEmpty else { throw .invalid("routes", "a proxy needs at least one route") }
+        try self.limits.validate()
+        try self.timeouts.validate()
+        try self.forwarding.validate()
+        guard self.clientKeepAlive.requests >= 1 else { throw .invalid("clientKeepAlive.requests", "must be at least 1") }
+        for route in self.routes { try route.validate() }
+    }
+}
+
+extension ProxyLimits {
+    fileprivate func validate() throws(ProxyError) {
+        // Offsets into heads are 32 bits wide, see HeaderField.
+        let lengths = 1...(16 << 20)
+        guard lengths.contains(self.targetLength) else { throw .invalid("limits.targetLength", "lies in 1…16 MiB") }
+        guard lengths.contains(self.headerLength) else { throw .invalid("limits.headerLength", "lies in 1…16 MiB") }
+        guard (1...100_000).contains(self.fieldCount) else { throw .invalid("limits.fieldCount", "lies in 1…100000") }
+        guard self.bodyLength.map({ $0 >= 0 }) ?? true else { throw .invalid("limits.bodyLength", "must not be negative") }
+    }
+}
+
+extension ProxyTimeouts {
+    /// All time-outs but those of the shutdown, by name.
+    private var all: [(String, Duration)] {
+        [
+            ("clientHead", self.clientHead), ("clientBody", self.clientBody), ("clientSend", self.clientSend),
+            ("upstreamConnect", self.upstreamConnect), ("upstreamRead", self.upstreamRead), ("upstreamSend", self.upstreamSend),
+            ("lingering", self.lingering),
+        ]
+    }
+
+    fileprivate func validate() throws(ProxyError) {
+        for (name, duration) in self.all where duration <= .zero { throw .invalid("timeouts.\(name)", "must be positive") }
+        guard self.shutdown >= .zero, self.shutdownIdle >= .zero else { throw .invalid("timeouts.shutdown", "must not be negative") }
+    }
+
+    /// How often the timer strikes: often enough for the shortest time-out, and seldom enough to cost nothing.
+    var resolution: Duration {
+        let shortest = self.all.map(\.1).min() ?? .seconds(4)
+        return min(max(min(shortest, self.shutdownIdle) / 8, .milliseconds(10)), .milliseconds(500))
+    }
+}
+
+extension ForwardingPolicy {
+    fileprivate func validate() throws(ProxyError) {
+        if case .fixed(let host) = self.hostHeader { try Self.check(host, "forwarding.hostHeader") }
+        if case .replace(let name) = self.serverHeader { try Self.check(name, "forwarding.serverHeader") }
+        if let via { try Self.check(via, "forwarding.via") }
+        try Self.check(self.defaultHost, "forwarding.defaultHost")
+    }
+
+    private static func check(_ value: String, _ place: String) throws(ProxyError) {
+        guard !value.isEmpty, value.utf8.allSatisfy({ $0 > 0x1F && $0 < 0x7F }) else {
+            throw .invalid(place, "must be printable ASCII, and not empty")
+        }
+    }
+}
+
+extension ProxyRoute {
+    fileprivate func validate() throws(ProxyError) {
+        guard self.prefix.hasPrefix("/") else { throw .invalid("routes", "a prefix begins with a slash: \(self.prefix.prefix(60))") }
+        switch self.action {
+        case .refuse(let status):
+            guard (400...599).contains(status) else { throw .invalid("routes", "a request is refused with a status of 400…599") }
+        case .forward(let upstream):
+            guard upstream.keepAlive.connections >= 0 else { throw .invalid("keepAlive.connections", "must not be negative") }
+            guard upstream.keepAlive.requests >= 1 else { throw .invalid("keepAlive.requests", "must be at least 1") }
+            guard upstream.nextUpstream.tries >= 0 else { throw .invalid("nextUpstream.tries", "must not be negative") }
+        }
+    }
+}

@@ -1,0 +1,16 @@
+/// Who sits at the other end of a client connection, in the forms that forwarding needs; made once per connection.
+struct ClientAddress: Sendable {
+    /// The IP address as text; `unix:` for a client without one.
+    let text: String
+    /// The same in bytes.
+    let bytes: [UInt8]
+    /// Whether what the peer says of others in `X-Forwarded-*` is believed.
+    let isTrusted: Bool
+
+    init(_ address: String?, trusted: [CIDRBlock]) {
+        let parsed = address.flatMap(IPAddress.init)
+        self.text = parsed?.description ?? "unix:"
+        self.bytes = Array(self.text.utf8)
+        self.isTrusted = parsed.map { address in trusted.contains { $0.contains(address) } } ?? false
+    }
+}

@@ -1,0 +1,94 @@
+import NIOCore
+
+/// How a response reaches the client.
+struct ResponseDelivery: Equatable, Sendable {
+    /// The framing towards the client, which may differ from the upstream's.
+    var framing: BodyFraming
+    /// Whether the client may send another request on its connection.
+    var keepsConnection: Bool
+}
+
+/// Writes the head that a client gets for an upstream's response.
+///
+/// The fields of the hop go, framing and Connection are our own, Server follows the policy, and Date is added where the upstream sent none
+/// (RFC 9110 §6.6.1).
+struct ResponseFilter: Sendable {
+    let policy: ForwardingPolicy
+    private let server: [UInt8]
+    private let via: [UInt8]
+
+    init(_ policy: ForwardingPolicy) {
+        self.policy = policy
+        self.via = policy.via.map { Array(("1.1 " + $0).utf8) } ?? []
+        switch policy.serverHeader {
+        case .replace(let name): self.server = Array("Server: \(name)\r\n".utf8)
+        case .remove, .keep: self.server = []
+        }
+    }
+
+    /// - Parameter date: the present, as a Date field's value.
+    func write(
+        _ head: ResponseHead, _ bytes: UnsafeRawBufferPointer, _ delivery: ResponseDelivery, date: [UInt8], to buffer: inout ByteBuffer
+    ) {
+        buffer.reserveCapacity(minimumWritableBytes: bytes.count + 256)
+        buffer.write("HTTP/1.1 ")
+        buffer.writeNumber(head.status)
+        buffer.write(" ")
+        buffer.write(bytes, head.reason)
+        buffer.write("\r\n")
+        buffer.writeBytes(self.server)
+        var hasDate = false
+        var copier = FieldCopier(bytes)
+        for field in head.fields.fields {
+            if field.id == .date { hasDate = true }
+            if self.passes(field, head, bytes) { copier.copy(field, to: &buffer) }
+        }
+        copier.finish(to: &buffer)
+        if !hasDate { Self.writeDate(date, to: &buffer) }
+        if !self.via.isEmpty {
+            buffer.write("Via: ")
+            buffer.writeBytes(self.via)
+            buffer.write("\r\n")
+        }
+        Self.writeFraming(head, bytes, delivery.framing, to: &buffer)
+        buffer.write(delivery.keepsConnection ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n")
+    }
+
+    static func writeDate(_ date: [UInt8], to buffer: inout ByteBuffer) {
+        buffer.write("Date: ")
+        buffer.writeBytes(date)
+        buffer.write("\r\n")
+    }
+
+    private func passes(_ field: HeaderField, _ head: ResponseHead, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        switch field.id {
+        case .connection, .keepAlive, .proxyConnection, .te, .trailer, .transferEncoding, .contentLength, .upgrade, .http2Settings,
+            .proxyAuthenticate, .proxyAuthorization, .altSvc:
+            false
+        case .server: self.policy.serverHeader == .keep
+        case .setCookie, .contentType, .date: true
+        case .other, .authorization, .cookie, .expect, .forwarded, .host, .via, .xForwardedFor, .xForwardedHost, .xForwardedProto,
+            .xForwardedOther, .xRealIP:
+            !head.connection.nominates(bytes, field.name)
+        }
+    }
+
+    private static func writeFraming(
+        _ head: ResponseHead, _ bytes: UnsafeRawBufferPointer, _ framing: BodyFraming, to buffer: inout ByteBuffer
+    ) {
+        switch framing {
+        case .length(let length):
+            buffer.write("Content-Length: ")
+            buffer.writeNumber(length)
+            buffer.write("\r\n")
+        case .chunked: buffer.write("Transfer-Encoding: chunked\r\n")
+        case .untilClose: break
+        case .none:
+            // An answer to HEAD and a 304 may state the length that a body would have had; a 204 has none.
+            guard head.status != 204, case .once(let index) = head.fields.contentLength else { return }
+            buffer.write("Content-Length: ")
+            buffer.write(bytes, head.fields.fields[index].value)
+            buffer.write("\r\n")
+        }
+    }
+}

@@ -1,0 +1,138 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+import NIOCore
+import NIOPosix
+import ScaleCore
+
+/// The listening sockets and the event loops behind them, from bind to the last connection's end.
+final class Listener: Sendable {
+    private struct State {
+        var workers: [NIOLoopBound<LoopWorker>] = []
+        var sockets: [any Channel] = []
+    }
+
+    private let plan: ProxyPlan
+    private let group: MultiThreadedEventLoopGroup
+    private let ownsGroup: Bool
+    private let state = Locked(State())
+
+    init(_ plan: ProxyPlan) {
+        self.plan = plan
+        if let threads = plan.configuration.threads {
+            self.group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
+            self.ownsGroup = true
+        } else {
+            self.group = .singleton
+            self.ownsGroup = false
+        }
+    }
+
+    private var workers: [NIOLoopBound<LoopWorker>] { self.state.withLock { $0.workers } }
+
+    /// Binds and begins to accept.
+    func start() async throws -> ProxyAddress {
+        let workers = try await self.makeWorkers()
+        self.state.withLock { $0.workers = workers }
+        let configuration = self.plan.configuration
+        do {
+            var port = configuration.port
+            let loops = configuration.reusesPort ? workers.map(\.eventLoop) : [self.group.next()]
+            for loop in loops {
+                let children: any EventLoopGroup = configuration.reusesPort ? loop : self.group
+                let socket = try await self.bootstrap(loop, children, workers).bind(host: configuration.host, port: port).get()
+                self.state.withLock { $0.sockets.append(socket) }
+                port = socket.localAddress?.port ?? port
+            }
+            let host = self.state.withLock { $0.sockets.first?.localAddress?.ipAddress }
+            return ProxyAddress(host: host ?? configuration.host, port: port)
+        } catch {
+            throw Self.error(error, configuration)
+        }
+    }
+
+    private func makeWorkers() async throws -> [NIOLoopBound<LoopWorker>] {
+        var workers: [NIOLoopBound<LoopWorker>] = []
+        for loop in self.group.makeIterator() {
+            let worker = try await loop.submit { [plan] in
+                let worker = LoopWorker(plan, on: loop)
+                worker.startTimer()
+                return NIOLoopBound(worker, eventLoop: loop)
+            }.get()
+            workers.append(worker)
+        }
+        return workers
+    }
+
+    private func bootstrap(
+        _ loop: any EventLoop, _ children: any EventLoopGroup, _ workers: [NIOLoopBound<LoopWorker>]
+    ) -> ServerBootstrap {
+        let bootstrap = ServerBootstrap(group: loop, childGroup: children)
+            .serverChannelOption(.backlog, value: Int32(clamping: self.plan.configuration.backlog))
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            // The default of 4 would make a burst of connections wait for as many turns of the loop.
+            .serverChannelOption(.maxMessagesPerRead, value: 256)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    guard let worker = workers.first(where: { $0.eventLoop === channel.eventLoop })?.value else {
+                        throw ChannelError.inappropriateOperationForState
+                    }
+                    try channel.pipeline.syncOperations.addHandler(ClientConnection(worker, at: worker.now()))
+                }
+            }
+        guard self.plan.configuration.reusesPort else { return bootstrap }
+        return bootstrap.serverChannelOption(.socketOption(.init(rawValue: SO_REUSEPORT)), value: 1)
+    }
+
+    private static func error(_ error: any Error, _ configuration: ProxyConfiguration) -> ProxyError {
+        let place = ProxyAddress(host: configuration.host, port: configuration.port).description
+        guard let error = error as? IOError else {
+            return ProxyError(code: .cannotBind, message: "the address cannot be resolved or bound", place: place)
+        }
+        guard error.errnoCode == EADDRINUSE else {
+            return ProxyError(code: .cannotBind, message: String(cString: strerror(error.errnoCode)), place: place)
+        }
+        return ProxyError(code: .addressInUse, message: "the address is in use", place: place)
+    }
+
+    // MARK: The end
+
+    /// Stops accepting, and waits until every client has gone or `limit` has passed.
+    func drain(_ limit: Duration) async {
+        await self.closeSockets()
+        let workers = self.workers
+        let drained = workers.map { worker in worker.eventLoop.flatSubmit { worker.value.drain() } }
+        let timer = self.group.next().scheduleTask(in: .nanoseconds(limit.wholeNanoseconds)) { self.cut() }
+        for future in drained { try? await future.get() }
+        timer.cancel()
+    }
+
+    /// Closes every client's connection now.
+    func cut() {
+        for worker in self.workers {
+            worker.eventLoop.execute { self.plan.log.stopped(cut: worker.value.cutClients()) }
+        }
+    }
+
+    /// Lets go of everything.
+    func stop() async {
+        await self.closeSockets()
+        for worker in self.workers {
+            try? await worker.eventLoop.submit { worker.value.stop() }.get()
+        }
+        if self.ownsGroup { try? await self.group.shutdownGracefully() }
+    }
+
+    private func closeSockets() async {
+        let sockets = self.state.withLock { state in
+            defer { state.sockets = [] }
+            return state.sockets
+        }
+        for socket in sockets { try? await socket.close().get() }
+    }
+}

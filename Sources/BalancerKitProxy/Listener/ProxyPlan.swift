@@ -1,0 +1,49 @@
+import Logging
+import Metrics
+import ScaleCore
+
+/// A configuration that was checked and made ready, shared by all event loops.
+final class ProxyPlan: Sendable {
+    enum RouteAction: Sendable {
+        case forward(UpstreamGroup)
+        case refuse(status: Int)
+    }
+
+    let configuration: ProxyConfiguration
+    let headLimits: HeadLimits
+    let routes: RouteTable<RouteAction>
+    let groups: [UpstreamGroup]
+    let requestFilter: RequestFilter
+    let responseFilter: ResponseFilter
+    let log: ProxyLog
+    let metrics: ProxyMetrics
+    let time: TimeSource
+
+    init(
+        _ configuration: ProxyConfiguration, logger: Logger, metrics: any MetricsFactory, time: TimeSource
+    ) throws(ProxyError) {
+        try configuration.validate()
+        var groups: [UpstreamGroup] = []
+        var routes: [(prefix: String, action: RouteAction)] = []
+        for route in configuration.routes {
+            switch route.action {
+            case .refuse(let status): routes.append((route.prefix, .refuse(status: status)))
+            case .forward(let upstream):
+                let group = try UpstreamGroup(upstream, index: groups.count)
+                groups.append(group)
+                routes.append((route.prefix, .forward(group)))
+            }
+        }
+        self.configuration = configuration
+        self.headLimits = HeadLimits(
+            targetLength: configuration.limits.targetLength, headerLength: configuration.limits.headerLength,
+            fieldCount: configuration.limits.fieldCount)
+        self.groups = groups
+        self.routes = RouteTable(routes)
+        self.requestFilter = RequestFilter(configuration.forwarding)
+        self.responseFilter = ResponseFilter(configuration.forwarding)
+        self.log = ProxyLog(logger)
+        self.metrics = ProxyMetrics(metrics)
+        self.time = time
+    }
+}

@@ -1,0 +1,77 @@
+public import Logging
+public import Metrics
+import NIOCore
+import NIOPosix
+public import ScaleCore
+public import ServiceLifecycle
+
+/// An HTTP/1.1 reverse proxy inside your process: it listens, picks an endpoint for each request, and relays bodies both ways as they come.
+///
+/// ```swift
+/// let proxy = try ReverseProxy(ProxyConfiguration(endpoints: ["10.0.0.1:8001", "10.0.0.2:8001"]))
+/// try await proxy.run()
+/// ```
+///
+/// What it does with a request is what nginx does with `proxy_pass`, an `upstream` with `keepalive`, and `proxy_request_buffering off`: bodies are
+/// never held, so an endpoint sees a request while the client still sends it, and neither side is read faster than the other takes it. It is
+/// stricter than nginx about what HTTP is: whatever two servers could read differently is refused, on both sides (RFC 9112). Upgrades
+/// are not offered; a request for one is answered without.
+///
+/// A graceful shutdown stops accepting, lets requests in flight finish, closes idle connections, and takes at most
+/// ``ProxyTimeouts/shutdown``. Cancelling the task cuts all connections.
+public final class ReverseProxy: Service, Sendable {
+    private let plan: ProxyPlan
+    private let pending = PendingAddress()
+    private let hasRun = Locked(false)
+
+    /// Makes a proxy; nothing is bound before ``run()``.
+    ///
+    /// - Parameters:
+    ///   - logger: hears of refused requests (`info`) and failing upstreams (`warning`); no line holds a byte of a message.
+    ///   - metrics: where counts go; the bootstrapped system by default.
+    ///   - time: what time-outs and endpoints' health are measured by.
+    /// - Throws: ``ProxyError`` with the code `invalidConfiguration`, which names the setting.
+    public init(
+        _ configuration: ProxyConfiguration, logger: Logger = Logger(label: "BalancerKitProxy"),
+        metrics: any MetricsFactory = MetricsSystem.factory, time: TimeSource = .system
+    ) throws(ProxyError) {
+        self.plan = try ProxyPlan(configuration, logger: logger, metrics: metrics, time: time)
+    }
+
+    /// Where the proxy listens, with the port that the system chose. Waits until it does.
+    ///
+    /// - Throws: the error with which ``run()`` failed; ``ProxyError`` with the code `stopped` when it ended before it listened.
+    public func address() async throws(ProxyError) -> ProxyAddress {
+        try await self.pending.value()
+    }
+
+    /// Serves until the graceful shutdown or the task's cancellation. A proxy runs once.
+    ///
+    /// - Throws: ``ProxyError`` when it cannot listen.
+    public func run() async throws {
+        let isFirst = self.hasRun.withLock { hasRun in
+            defer { hasRun = true }
+            return !hasRun
+        }
+        guard isFirst else { throw ProxyError(code: .stopped, message: "a proxy runs only once") }
+        defer { self.pending.resolve(.failure(ProxyError(code: .stopped, message: "the proxy has ended"))) }
+        let listener = Listener(self.plan)
+        do {
+            let address = try await listener.start()
+            self.plan.log.listening(on: address)
+            self.pending.resolve(.success(address))
+        } catch let error as ProxyError {
+            self.pending.resolve(.failure(error))
+            await listener.stop()
+            throw error
+        }
+        // Throws when the task is cancelled; then there is nothing to wait for.
+        let isGraceful = (try? await gracefulShutdown()) != nil
+        await withTaskCancellationHandler {
+            await listener.drain(isGraceful ? self.plan.configuration.timeouts.shutdown : .zero)
+        } onCancel: {
+            listener.cut()
+        }
+        await listener.stop()
+    }
+}

@@ -1,0 +1,33 @@
+import BalancerKit
+import ScaleCore
+
+/// A configured group of endpoints, shared by all event loops: the balancer's value behind a lock, and the rules for its connections.
+final class UpstreamGroup: Sendable {
+    let rules: NextUpstreamRules
+    let keepAlive: UpstreamKeepAlive
+    /// Endpoints that may be tried, backups included.
+    let endpointCount: Int
+    /// The group's place in the configuration, by which an event loop finds its idle connections.
+    let index: Int
+    private let endpoints: Locked<EndpointSet>
+
+    init(_ configuration: UpstreamConfiguration, index: Int) throws(ProxyError) {
+        self.rules = configuration.nextUpstream
+        self.keepAlive = configuration.keepAlive
+        self.index = index
+        self.endpointCount = configuration.endpoints.reduce(0) { $1.isDown ? $0 : $0 + 1 }
+        do {
+            self.endpoints = Locked(try EndpointSet(configuration.endpoints, strategy: configuration.strategy))
+        } catch {
+            throw .invalid("endpoints", error.description)
+        }
+    }
+
+    func pick(_ history: inout CallHistory, at now: Instant) -> Pick {
+        self.endpoints.withLock { $0.pick(&history, at: now) }
+    }
+
+    func report(_ selection: Selection, _ outcome: CallOutcome, at now: Instant) {
+        self.endpoints.withLock { $0.report(selection, outcome, at: now) }
+    }
+}
