@@ -28,6 +28,6 @@ final class UpstreamGroup: Sendable {
     }
 
     func report(_ selection: Selection, _ outcome: CallOutcome, at now: Instant) {
-        self.endpoints.withLock { $0.report(selection, outcome, at: now) }
+        _ = self.endpoints.withLock { $0.report(selection, outcome, at: now) }
     }
 }
