@@ -1,4 +1,5 @@
 import Crypto
+import ScaleCore
 
 /// Under what a storage files a session: the SHA-256 of the id's 43 characters.
 ///
@@ -10,17 +11,7 @@ public struct SessionKey: Hashable, Sendable {
 
     /// The key of an id.
     public init(_ id: SessionID) {
-        var digits: [UInt8] = []
-        digits.reserveCapacity(2 * SHA256.byteCount)
-        for byte in SHA256.hash(data: Array(id.cookieValue.utf8)) {
-            digits.append(Self.digit(byte >> 4))
-            digits.append(Self.digit(byte & 15))
-        }
-        self.hexadecimal = String(decoding: digits, as: UTF8.self)
-    }
-
-    private static func digit(_ value: UInt8) -> UInt8 {
-        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+        self.hexadecimal = Hex.encode(SHA256.hash(data: Array(id.cookieValue.utf8)))
     }
 }
 
