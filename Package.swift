@@ -19,6 +19,7 @@ let hummingbird = Target.Dependency.product(
     name: "Hummingbird", package: "hummingbird", condition: .when(traits: ["Hummingbird"]))
 let hummingbirdTesting = Target.Dependency.product(
     name: "HummingbirdTesting", package: "hummingbird", condition: .when(traits: ["Hummingbird"]))
+let inMemoryLogging = Target.Dependency.product(name: "InMemoryLogging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
@@ -125,7 +126,8 @@ let package = Package(
             ["BalancerKit", "BalancerKitProxy", "BalancerKitTesting", "ScaleCore", "ScaleTesting", logging, nioCore, nioEmbedded, nioPosix]),
         tests("QueueKitTests", ["QueueKit", "QueueKitTesting", "ScaleCore", "ScaleTesting", logging]),
         tests("QueueKitSQLiteTests", ["QueueKit", "QueueKitSQLite", "QueueKitTesting", "ScaleCore", "ScaleTesting", grdb]),
-        tests("SessionStoreTests", ["ScaleCore", "ScaleTesting", "SessionStore", "SessionStoreTesting"]),
+        tests(
+            "SessionStoreTests", ["ScaleCore", "ScaleTesting", "SessionStore", "SessionStoreTesting", inMemoryLogging, logging]),
         tests(
             "SessionStoreHummingbirdTests",
             [

@@ -40,11 +40,13 @@ public final class MemorySessionStorage: SessionStorage {
         return self.table.withLock { $0.save(key, payload: payload, ifVersion: version, policy: policy, at: now) }
     }
 
+    @discardableResult
     public func delete(_ key: SessionKey) async throws(SessionError) -> Bool {
         let now = self.time.now()
         return self.table.withLock { $0.delete(key, at: now) }
     }
 
+    @discardableResult
     public func touch(_ key: SessionKey, policy: SessionPolicy) async throws(SessionError) -> Bool {
         let now = self.time.now()
         return self.table.withLock { $0.touch(key, policy: policy, at: now) }

@@ -99,6 +99,20 @@ package struct SessionTable: Sendable {
         return .written(next)
     }
 
+    // MARK: For the fake
+
+    /// Replaces the payload and nothing else, as damage does. False when there is no session.
+    package mutating func overwrite(_ key: SessionKey, payload: [UInt8], at now: Instant) -> Bool {
+        guard self.live(key, at: now) != nil else { return false }
+        self.entries[key]?.payload = payload
+        return true
+    }
+
+    /// How many sessions are alive. O(n).
+    package func liveCount(at now: Instant) -> Int {
+        self.entries.values.count { $0.deadline > now }
+    }
+
     // MARK: Deadlines
 
     /// The entry under a key unless it is over, which is removed.

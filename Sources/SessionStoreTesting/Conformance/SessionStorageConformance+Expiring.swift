@@ -1,3 +1,4 @@
+import ScaleTesting
 import SessionStore
 
 extension SessionStorageConformance {
@@ -19,15 +20,15 @@ extension SessionStorageConformance {
             let policy = subject.policy(idle: 10, absolute: 50)
             let version = try await subject.storage.create(key, payload: [1], policy: policy)
             try await subject.pass(units: 8)
-            try expect(try await subject.storage.load(key) != nil, "a session was over before its idle limit")
+            try expectEqual(try await subject.storage.load(key)?.payload, [1], "a session was over before its idle limit")
             try await subject.pass(units: 3)
             let save = try await subject.storage.save(key, payload: [2], ifVersion: version, policy: policy)
-            try expect(save, is: .ended, "a save reached a session over its idle limit")
-            try expect(try await !subject.storage.touch(key, policy: policy), "a touch reached a session over its idle limit")
+            try expectEqual(save, .ended, "a save reached a session over its idle limit")
+            try expectEqual(try await subject.storage.touch(key, policy: policy), false, "a touch reached a session over its idle limit")
             let rotation = try await subject.storage.rotate(
                 key, to: next, payload: [2], ifVersion: version, lifetime: .restarted, policy: policy)
-            try expect(rotation, is: .ended, "a rotation reached a session over its idle limit")
-            try expect(try await subject.storage.load(key) == nil, "a session was loaded after its idle limit")
+            try expectEqual(rotation, .ended, "a rotation reached a session over its idle limit")
+            try expectEqual(try await subject.storage.load(key), nil, "a session was loaded after its idle limit")
         },
         Check("use prolongs the idle limit and never the absolute one") { subject in
             let key = SessionKey(SessionID())
@@ -35,14 +36,14 @@ extension SessionStorageConformance {
             var version = try await subject.storage.create(key, payload: [0], policy: policy)
             for step in UInt8(1)...3 {
                 try await subject.pass(units: 7)
-                try expect(try await subject.storage.touch(key, policy: policy), "a session in use was over before its absolute limit")
+                try expectEqual(try await subject.storage.touch(key, policy: policy), true, "a session in use was over before its absolute limit")
                 let save = try await subject.storage.save(key, payload: [step], ifVersion: version, policy: policy)
-                guard case .written(let next) = save else { throw failure("a session in use was over before its absolute limit") }
+                guard case .written(let next) = save else { throw TestFailure("a session in use was over before its absolute limit") }
                 version = next
             }
             try await subject.pass(units: 5)
-            try expect(try await subject.storage.load(key) == nil, "use carried a session past its absolute limit")
-            try expect(try await !subject.storage.touch(key, policy: policy), "a touch reached a session past its absolute limit")
+            try expectEqual(try await subject.storage.load(key), nil, "use carried a session past its absolute limit")
+            try expectEqual(try await subject.storage.touch(key, policy: policy), false, "a touch reached a session past its absolute limit")
         },
         Check("a rotation that keeps the age does not carry a session past the absolute limit") { subject in
             let (old, new) = (SessionKey(SessionID()), SessionKey(SessionID()))
@@ -50,24 +51,24 @@ extension SessionStorageConformance {
             let version = try await subject.storage.create(old, payload: [0], policy: policy)
             try await subject.pass(units: 8)
             _ = try await subject.storage.rotate(old, to: new, payload: [0], ifVersion: version, lifetime: .kept, policy: policy)
-            try expect(try await subject.storage.load(new) != nil, "a rotated session was over before its absolute limit")
+            try expectEqual(try await subject.storage.load(new)?.payload, [0], "a rotated session was over before its absolute limit")
             try await subject.pass(units: 5)
-            try expect(try await subject.storage.load(new) == nil, "a rotation carried a session past its absolute limit")
+            try expectEqual(try await subject.storage.load(new), nil, "a rotation carried a session past its absolute limit")
         },
         Check("the policy of the last write counts") { subject in
             let key = SessionKey(SessionID())
             let version = try await subject.storage.create(key, payload: [0], policy: subject.policy(idle: 20, absolute: 50))
             _ = try await subject.storage.save(key, payload: [1], ifVersion: version, policy: subject.policy(idle: 5, absolute: 50))
             try await subject.pass(units: 6)
-            try expect(try await subject.storage.load(key) == nil, "a session outlived the shorter idle limit of its last save")
+            try expectEqual(try await subject.storage.load(key), nil, "a session outlived the shorter idle limit of its last save")
         },
     ]
 }
 
 extension SessionStorageConformance.Subject {
     fileprivate func expect(_ key: SessionKey, age: ClosedRange<Int>, unused: ClosedRange<Int>, _ when: String) async throws {
-        let stored = try unwrap(try await self.storage.load(key), "no session \(when)")
-        try SessionStoreTesting.expect(self.contains(stored.age, units: age), "the age is wrong \(when)")
-        try SessionStoreTesting.expect(self.contains(stored.unused, units: unused), "the time without use is wrong \(when)")
+        let stored = try require(try await self.storage.load(key), "no session \(when)")
+        try ScaleTesting.expect(self.contains(stored.age, units: age), "the age is wrong \(when)")
+        try ScaleTesting.expect(self.contains(stored.unused, units: unused), "the time without use is wrong \(when)")
     }
 }

@@ -1,3 +1,4 @@
+import ScaleTesting
 import SessionStore
 
 extension SessionStorageConformance {
@@ -13,10 +14,10 @@ extension SessionStorageConformance {
                     return (number, save)
                 }
                 let written = saves.filter { if case .written = $0.1 { true } else { false } }
-                try expect(written.count, is: 1, "\(written.count) of 8 saves from one version were written")
-                try expect(saves.filter { $0.1 == .conflict }.count, is: 7, "a save that lost did not report .conflict")
-                try expect(
-                    try await subject.storage.load(key)?.payload, is: [UInt8(written[0].0)], "the payload is not that of the save that won")
+                try expectEqual(written.count, 1, "\(written.count) of 8 saves from one version were written")
+                try expectEqual(saves.filter { $0.1 == .conflict }.count, 7, "a save that lost did not report .conflict")
+                try expectEqual(
+                    try await subject.storage.load(key)?.payload, [UInt8(written[0].0)], "the payload is not that of the save that won")
             }
         },
         Check("a save at the same time as a rotation: one of them wins, and never both") { subject in
@@ -36,7 +37,7 @@ extension SessionStorageConformance {
                 case (.ended, .written):
                     try expect(under == nil && beyond == [2], "the rotation won, but the session does not show it")
                 default:
-                    throw failure("a save and a rotation from one version ended as \(writes)")
+                    throw TestFailure("a save and a rotation from one version ended as \(writes)")
                 }
             }
         },
@@ -50,11 +51,11 @@ extension SessionStorageConformance {
                         old, to: keys[number], payload: [1], ifVersion: version, lifetime: .kept, policy: subject.policy())
                 }
                 let written = rotations.filter { if case .written = $0 { true } else { false } }
-                try expect(written.count, is: 1, "\(written.count) of 4 rotations were written")
-                try expect(rotations.filter { $0 == .ended }.count, is: 3, "a rotation that lost did not report .ended")
+                try expectEqual(written.count, 1, "\(written.count) of 4 rotations were written")
+                try expectEqual(rotations.filter { $0 == .ended }.count, 3, "a rotation that lost did not report .ended")
                 var alive = 0
                 for key in keys where try await subject.storage.load(key) != nil { alive += 1 }
-                try expect(alive, is: 1, "\(alive) new keys are alive after the rotations")
+                try expectEqual(alive, 1, "\(alive) new keys are alive after the rotations")
             }
         },
         Check("a delete at the same time as saves and touches is final in every order") { subject in
@@ -68,7 +69,7 @@ extension SessionStorageConformance {
                     default: _ = try await subject.node(number).save(key, payload: [1], ifVersion: version, policy: subject.policy())
                     }
                 }
-                try expect(try await subject.storage.load(key) == nil, "a session is there after its delete returned")
+                try expectEqual(try await subject.storage.load(key), nil, "a session is there after its delete returned")
             }
         },
     ]

@@ -1,3 +1,4 @@
+import ScaleTesting
 import SessionStore
 
 extension SessionStorageConformance {
@@ -7,23 +8,23 @@ extension SessionStorageConformance {
             let version = try await subject.storage.create(old, payload: [1], policy: subject.policy())
             let rotation = try await subject.storage.rotate(
                 old, to: new, payload: [2], ifVersion: version, lifetime: .kept, policy: subject.policy())
-            guard case .written(let next) = rotation else { throw failure("a rotation from the present version was refused") }
-            let stored = try unwrap(try await subject.storage.load(new), "a rotated session was not found under its new key")
-            try expect(stored.payload, is: [2], "a rotation did not write the payload")
-            try expect(stored.version, is: next, "load and rotate disagree about the version")
+            guard case .written(let next) = rotation else { throw TestFailure("a rotation from the present version was refused") }
+            let stored = try require(try await subject.storage.load(new), "a rotated session was not found under its new key")
+            try expectEqual(stored.payload, [2], "a rotation did not write the payload")
+            try expectEqual(stored.version, next, "load and rotate disagree about the version")
 
-            try expect(try await subject.storage.load(old) == nil, "the old key was loaded after a rotation")
+            try expectEqual(try await subject.storage.load(old), nil, "the old key was loaded after a rotation")
             for attempt in [version, next] {
                 let save = try await subject.storage.save(old, payload: [3], ifVersion: attempt, policy: subject.policy())
-                try expect(save, is: .ended, "a save under the old key did not report .ended")
+                try expectEqual(save, .ended, "a save under the old key did not report .ended")
                 let again = try await subject.storage.rotate(
                     old, to: SessionKey(SessionID()), payload: [3], ifVersion: attempt, lifetime: .kept, policy: subject.policy())
-                try expect(again, is: .ended, "a rotation of the old key did not report .ended")
+                try expectEqual(again, .ended, "a rotation of the old key did not report .ended")
             }
-            try expect(try await !subject.storage.touch(old, policy: subject.policy()), "a touch of the old key returned true")
-            try expect(try await !subject.storage.delete(old), "something was left to delete under the old key")
-            try expect(try await subject.storage.load(old) == nil, "the old key came back")
-            try expect(try await subject.storage.load(new)?.payload, is: [2], "a verb on the old key reached the new session")
+            try expectEqual(try await subject.storage.touch(old, policy: subject.policy()), false, "a touch of the old key returned true")
+            try expectEqual(try await subject.storage.delete(old), false, "something was left to delete under the old key")
+            try expectEqual(try await subject.storage.load(old), nil, "the old key came back")
+            try expectEqual(try await subject.storage.load(new)?.payload, [2], "a verb on the old key reached the new session")
 
             let save = try await subject.storage.save(new, payload: [4], ifVersion: next, policy: subject.policy())
             try expect(save != .conflict && save != .ended, "a rotated session cannot be saved")
@@ -34,9 +35,9 @@ extension SessionStorageConformance {
             _ = try await subject.storage.save(old, payload: [2], ifVersion: first, policy: subject.policy())
             let rotation = try await subject.storage.rotate(
                 old, to: new, payload: [3], ifVersion: first, lifetime: .kept, policy: subject.policy())
-            try expect(rotation, is: .conflict, "a rotation from an older version did not report .conflict")
-            try expect(try await subject.storage.load(old)?.payload, is: [2], "a refused rotation changed the session")
-            try expect(try await subject.storage.load(new) == nil, "a refused rotation made a session")
+            try expectEqual(rotation, .conflict, "a rotation from an older version did not report .conflict")
+            try expectEqual(try await subject.storage.load(old)?.payload, [2], "a refused rotation changed the session")
+            try expectEqual(try await subject.storage.load(new), nil, "a refused rotation made a session")
         },
         Check("a rotation keeps the session's age, or starts it anew when told to") { subject in
             for (lifetime, ages) in [(SessionLifetime.kept, 8...9), (.restarted, 0...1)] {
@@ -45,7 +46,7 @@ extension SessionStorageConformance {
                 try await subject.pass(units: 8)
                 _ = try await subject.storage.rotate(
                     old, to: new, payload: [1], ifVersion: version, lifetime: lifetime, policy: subject.policy())
-                let stored = try unwrap(try await subject.storage.load(new), "a rotated session was not found")
+                let stored = try require(try await subject.storage.load(new), "a rotated session was not found")
                 try expect(subject.contains(stored.age, units: ages), "the age after a rotation is wrong: \(lifetime)")
                 try expect(subject.contains(stored.unused, units: 0...1), "a rotation did not count as use")
             }
