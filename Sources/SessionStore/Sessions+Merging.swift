@@ -1,6 +1,8 @@
 extension Sessions {
     /// Several changes as one update, for a request's commit.
-    func update(_ session: Session<Payload>, applying changes: [(inout Payload) -> Void]) async throws(SessionError) -> Session<Payload> {
+    func update(
+        _ session: Session<Payload>, applying changes: [SessionDraft<Payload>.Change]
+    ) async throws(SessionError) -> Session<Payload> {
         do {
             return try await self.merge({ for change in changes { change(&$0) } }, into: session, attempts: 64, write: self.save)
         } catch {
@@ -10,7 +12,7 @@ extension Sessions {
 
     /// Several changes as one rotation, for a request's commit.
     func rotate(
-        _ session: Session<Payload>, lifetime: SessionLifetime, applying changes: [(inout Payload) -> Void]
+        _ session: Session<Payload>, lifetime: SessionLifetime, applying changes: [SessionDraft<Payload>.Change]
     ) async throws(SessionError) -> Session<Payload> {
         do {
             return try await self.merge({ for change in changes { change(&$0) } }, into: session, attempts: 64) {

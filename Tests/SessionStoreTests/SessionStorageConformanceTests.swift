@@ -94,7 +94,7 @@ final class BrokenStorage: SessionStorage {
             guard let stored = try await self.base.load(old) else { return .ended }
             guard stored.version == version else { return .conflict }
             let created = try await self.base.create(new, payload: payload, policy: policy)
-            await Task.yield()
+            for _ in 0..<20 { await Task.yield() }  // Long enough for the others to come in between.
             try await self.base.delete(old)
             return .written(created)
         default:

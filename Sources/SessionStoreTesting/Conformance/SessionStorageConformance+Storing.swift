@@ -41,7 +41,8 @@ extension SessionStorageConformance {
             let key = SessionKey(SessionID())
             var versions = [try await subject.storage.create(key, payload: [0], policy: subject.policy())]
             for step in UInt8(1)...3 {
-                let save = try await subject.storage.save(key, payload: [step], ifVersion: versions[versions.count - 1], policy: subject.policy())
+                let save = try await subject.storage.save(
+                    key, payload: [step], ifVersion: versions[versions.count - 1], policy: subject.policy())
                 guard case .written(let version) = save else { throw TestFailure("a save from the present version was refused") }
                 try expect(!versions.contains(version), "a save gave a version that the session had before")
                 versions.append(version)

@@ -1,9 +1,10 @@
-public import SessionStore
 import ScaleTesting
+public import SessionStore
 
 /// What every ``SessionStore/SessionStorage`` promises, as checks to run on one of your own.
 ///
-/// No test framework is needed: a check that does not hold throws a `TestFailure` with file and line. Under Swift Testing each check is a case:
+/// No test framework is needed: a check that does not hold throws a `TestFailure` with file and line. Under Swift Testing each check is a
+/// case:
 ///
 /// ```swift
 /// @Test(arguments: SessionStorageConformance.checks)
@@ -25,8 +26,8 @@ public enum SessionStorageConformance {
         /// - Parameters:
         ///   - storage: the storage, in whatever state: each check uses keys of its own.
         ///   - secondNode: the same sessions through another connection, as another process would see them; the same object by default.
-        ///   - unit: the checks' sessions live for tens of units. Choose it much longer than a call takes and, when `passTime` waits for real,
-        ///     short enough to wait for: the suite lets about a hundred units pass.
+        ///   - unit: the checks' sessions live for tens of units. Choose it much longer than a call takes and, when `passTime` waits for
+        ///     real, short enough to wait for: the suite lets about a hundred units pass.
         ///   - passTime: lets the storage's clock advance by this much at least.
         public init(
             _ storage: some SessionStorage, secondNode: (any SessionStorage)? = nil, unit: Duration = .seconds(1),

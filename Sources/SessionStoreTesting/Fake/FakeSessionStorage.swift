@@ -13,8 +13,8 @@ public import SessionStore
 /// #expect(storage.facts.all.filter(\.isWrite).isEmpty)                    // nothing was written
 /// ```
 ///
-/// It keeps the rules of ``SessionStore/SessionStorage`` by the same code as `MemorySessionStorage` and passes ``SessionStorageConformance``.
-/// Several `Sessions` on one fake are several instances of a service on one store.
+/// It keeps the rules of ``SessionStore/SessionStorage`` by the same code as `MemorySessionStorage` and passes
+/// ``SessionStorageConformance``. Several `Sessions` on one fake are several instances of a service on one store.
 public final class FakeSessionStorage: SessionStorage {
     /// The time on which sessions age.
     public let time: ManualTime
@@ -40,7 +40,8 @@ public final class FakeSessionStorage: SessionStorage {
         return self.table.withLock { $0.liveCount(at: now) }
     }
 
-    /// Puts bytes in place of a session's payload, as a damaged store or another version of the program would. False when there is no session.
+    /// Puts bytes in place of a session's payload, as a damaged store or another version of the program would. False when there is no
+    /// session.
     @discardableResult
     public func damage(_ key: SessionKey, payload: [UInt8] = [0xFF]) -> Bool {
         let now = self.time.now()
@@ -50,17 +51,14 @@ public final class FakeSessionStorage: SessionStorage {
     // MARK: SessionStorage
 
     public func load(_ key: SessionKey) async throws(SessionError) -> StoredSession? {
-        try await self.perform(.init(.load, key)) { table, now in table.load(key, at: now) } outcome: { $0 == nil ? .nothing : .done }
+        try await self.perform(.init(.load, key), outcome: { $0 == nil ? .nothing : .done }) { table, now in
+            table.load(key, at: now)
+        }
     }
 
     public func create(_ key: SessionKey, payload: [UInt8], policy: SessionPolicy) async throws(SessionError) -> SessionVersion {
-        let creation = try await self.perform(.init(.create, key)) { table, now in
+        let creation = try await self.perform(.init(.create, key), outcome: SessionStorageFact.Outcome.init) { table, now in
             table.create(key, payload: payload, policy: policy, at: now)
-        } outcome: { creation in
-            switch creation {
-            case .created: .done
-            case .exists, .full: .refused
-            }
         }
         return try creation.version()
     }
@@ -68,36 +66,38 @@ public final class FakeSessionStorage: SessionStorage {
     public func save(
         _ key: SessionKey, payload: [UInt8], ifVersion version: SessionVersion, policy: SessionPolicy
     ) async throws(SessionError) -> SessionWrite {
-        try await self.perform(.init(.save, key)) { table, now in
+        try await self.perform(.init(.save, key), outcome: SessionStorageFact.Outcome.init) { table, now in
             table.save(key, payload: payload, ifVersion: version, policy: policy, at: now)
-        } outcome: { .init($0) }
+        }
     }
 
     @discardableResult
     public func delete(_ key: SessionKey) async throws(SessionError) -> Bool {
-        try await self.perform(.init(.delete, key)) { table, now in table.delete(key, at: now) } outcome: { $0 ? .done : .nothing }
+        try await self.perform(.init(.delete, key), outcome: { $0 ? .done : .nothing }) { table, now in
+            table.delete(key, at: now)
+        }
     }
 
     @discardableResult
     public func touch(_ key: SessionKey, policy: SessionPolicy) async throws(SessionError) -> Bool {
-        try await self.perform(.init(.touch, key)) { table, now in
+        try await self.perform(.init(.touch, key), outcome: { $0 ? .done : .nothing }) { table, now in
             table.touch(key, policy: policy, at: now)
-        } outcome: { $0 ? .done : .nothing }
+        }
     }
 
     public func rotate(
         _ old: SessionKey, to new: SessionKey, payload: [UInt8], ifVersion version: SessionVersion, lifetime: SessionLifetime,
         policy: SessionPolicy
     ) async throws(SessionError) -> SessionWrite {
-        try await self.perform(.init(.rotate, old, to: new)) { table, now in
+        try await self.perform(.init(.rotate, old, to: new), outcome: SessionStorageFact.Outcome.init) { table, now in
             table.rotate(old, to: new, payload: payload, ifVersion: version, lifetime: lifetime, policy: policy, at: now)
-        } outcome: { .init($0) }
+        }
     }
 
     /// One verb: its faults, its effect in one step, its record.
     private func perform<Result: Sendable>(
-        _ call: SessionStorageCall, _ effect: @Sendable (inout SessionTable, Instant) -> Result,
-        outcome: (Result) -> SessionStorageFact.Outcome
+        _ call: SessionStorageCall, outcome: (Result) -> SessionStorageFact.Outcome,
+        _ effect: @Sendable (inout SessionTable, Instant) -> Result
     ) async throws(SessionError) -> Result {
         do {
             return try await self.faults.perform(call) {

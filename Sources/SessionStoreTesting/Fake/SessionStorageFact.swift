@@ -36,6 +36,13 @@ public struct SessionStorageFact: Hashable, Sendable {
         /// It threw, as a planned fault says. After a lost reply the fact before this one tells what happened.
         case failed
 
+        init(_ creation: SessionTable.Creation) {
+            switch creation {
+            case .created: self = .done
+            case .exists, .full: self = .refused
+            }
+        }
+
         init(_ write: SessionWrite) {
             switch write {
             case .written: self = .done
