@@ -1,5 +1,3 @@
-internal import Instrumentation
-internal import ServiceContextModule
 internal import Tracing
 
 /// Trace context in message headers, by whatever instrument the process has bootstrapped (W3C's `traceparent` with OpenTelemetry).

@@ -47,6 +47,15 @@ struct ArgumentDecoder {
     }
 }
 
+extension TaskMessage {
+    /// The payload that the call's arguments make up, by Python's rules of calling.
+    ///
+    /// - Throws: ``JobFailure`` of type `TypeError`, as the worker reports it.
+    public func payload<Payload: Decodable>(as type: Payload.Type) throws(JobFailure) -> Payload {
+        try ArgumentDecoder.decode(type, arguments: self.arguments, keywordArguments: self.keywordArguments)
+    }
+}
+
 /// Which parameter got which argument so far.
 private final class Binding {
     let arguments: [JSONValue]

@@ -21,8 +21,7 @@ public struct JobHandlers: Sendable {
         _ job: J.Type, _ handler: @escaping @Sendable (J, JobContext) async throws -> J.Output
     ) {
         self.entries[J.name] = Entry(defaults: J.defaults) { message, context in
-            let payload = try ArgumentDecoder.decode(
-                J.self, arguments: message.arguments, keywordArguments: message.keywordArguments)
+            let payload = try message.payload(as: J.self)
             let output = try await handler(payload, context)
             return output is NoOutput ? .null : try PayloadEncoder.encode(output)
         }

@@ -1,0 +1,94 @@
+internal import QueueKit
+internal import ScaleTesting
+
+extension BrokerConformance {
+    static let leasing: [ConformanceCase<Subject>] = [
+        ConformanceCase("a leased message is nobody else's") { subject in
+            try await subject.publish(1)
+            _ = try await subject.takeOne()
+            try await subject.expectNothing()
+        },
+        ConformanceCase("a message whose lease ends comes back once, as a loss, under a larger token") { subject in
+            try await subject.publish(1)
+            let first = try await subject.takeOne(owner: "a")
+            try await subject.passLease()
+            let second = try await subject.takeOne(owner: "b")
+            try expectEqual(second.losses, 1)
+            try expectEqual(second.message, first.message)
+            try expect(second.lease.fencingToken > first.lease.fencingToken, "the token does not grow")
+            try await subject.expectNothing()
+        },
+        ConformanceCase("the owner of an ended lease is refused, and the new owner's message is untouched") { subject in
+            try await subject.publish(1)
+            let late = try await subject.takeOne(owner: "a")
+            try await subject.passLease()
+            let current = try await subject.takeOne(owner: "b")
+            try await subject.expectRefused(late.lease)
+            try await subject.broker.acknowledge(current.lease)
+            try expectEqual(try await subject.broker.counts(of: Subject.queue), QueueCounts())
+        },
+        ConformanceCase("an ended lease is refused even when nobody has taken the message yet") { subject in
+            try await subject.publish(1)
+            let late = try await subject.takeOne()
+            try await subject.passLease()
+            try await subject.expectRefused(late.lease)
+            try expectEqual(try Subject.number(of: try await subject.takeOne().message), 1)
+        },
+        ConformanceCase("the same owner's old token is refused, too") { subject in
+            try await subject.publish(1)
+            let old = try await subject.takeOne(owner: "a")
+            try await subject.passLease()
+            let new = try await subject.takeOne(owner: "a")
+            try await subject.expectRefused(old.lease)
+            try await subject.broker.acknowledge(new.lease)
+        },
+        ConformanceCase("an extended lease holds from the moment of the extension") { subject in
+            try await subject.publish(1)
+            let delivery = try await subject.takeOne()
+            for _ in 0..<3 {
+                try await subject.pass(subject.lease * 2 / 3)
+                try expectEqual(try await subject.broker.extend([delivery.lease], by: subject.lease), [])
+                try await subject.expectNothing()
+            }
+            try await subject.broker.acknowledge(delivery.lease)
+        },
+        ConformanceCase("of several leases, those that hold are extended and those that ended are named") { subject in
+            try await subject.publish(1)
+            let early = try await subject.takeOne()
+            try await subject.pass(subject.lease / 2)
+            try await subject.publish(2)
+            let later = try await subject.takeOne()
+            try await subject.pass(subject.lease / 2)
+            try expectEqual(try await subject.broker.extend([early.lease, later.lease], by: subject.lease), [early.lease])
+            try await subject.pass(subject.lease * 2 / 3)
+            try await subject.broker.acknowledge(later.lease)
+        },
+        ConformanceCase("losses add up") { subject in
+            try await subject.publish(1)
+            for losses in 0..<4 {
+                try expectEqual(try await subject.takeOne().losses, losses)
+                try await subject.passLease()
+            }
+        },
+        ConformanceCase("workers at once never get the same message") { subject in
+            for number in 0..<60 { try await subject.publish(number) }
+            let numbers = try await withThrowingTaskGroup(of: [Int].self) { group in
+                for worker in 0..<6 {
+                    group.addTask {
+                        var numbers: [Int] = []
+                        while true {
+                            let deliveries = try await subject.take(3, owner: "worker \(worker)")
+                            if deliveries.isEmpty { return numbers }
+                            for delivery in deliveries {
+                                numbers.append(try Subject.number(of: delivery.message))
+                                try await subject.broker.acknowledge(delivery.lease)
+                            }
+                        }
+                    }
+                }
+                return try await group.reduce(into: []) { $0 += $1 }
+            }
+            try expectEqual(numbers.sorted(), Array(0..<60))
+        },
+    ]
+}

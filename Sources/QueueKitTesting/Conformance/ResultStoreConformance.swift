@@ -1,0 +1,118 @@
+public import QueueKit
+internal import ScaleCore
+public import ScaleTesting
+
+/// What every ``ResultStore`` must do, as tests to run on one's own. Framework-neutral: they throw.
+public enum ResultStoreConformance {
+    /// An empty store, and the means to let time pass for it.
+    public struct Subject: Sendable {
+        public let store: any ResultStore
+        public let pass: @Sendable (Duration) async throws -> Void
+
+        public init(_ store: any ResultStore, pass: @escaping @Sendable (Duration) async throws -> Void) {
+            self.store = store
+            self.pass = pass
+        }
+
+        /// A store on manual time.
+        public init(_ store: any ResultStore, time: ManualTime) {
+            self.init(store, pass: { await time.advance(by: $0) })
+        }
+    }
+
+    /// Runs all rules, each on a fresh subject, and throws at the first that does not hold.
+    public static func run(_ makeSubject: () async throws -> Subject) async throws {
+        for rule in self.cases {
+            do {
+                try await rule.run(on: try await makeSubject())
+            } catch let failure as TestFailure {
+                throw TestFailure("'\(rule.name)': \(failure.message)", file: failure.file, line: failure.line)
+            }
+        }
+    }
+
+    private static func status(_ id: JobID, _ state: JobState, result: JSONValue = nil) -> JobStatus {
+        var status = JobStatus(id: id, state: state)
+        status.result = result
+        return status
+    }
+
+    /// All rules.
+    public static let cases: [ConformanceCase<Subject>] = [
+        ConformanceCase("an unknown job has no status") { subject in
+            try expectEqual(try await subject.store.status(of: JobID()), nil)
+        },
+        ConformanceCase("a status is returned as it was recorded") { subject in
+            var status = JobStatus(id: JobID(), state: .failure)
+            status.failure = JobFailure("ValueError", "boom", module: "builtins", isPermanent: true)
+            status.traceback = "somewhere"
+            status.retries = 3
+            status.finishedAt = UTCTime(millisecondsSinceEpoch: 1_767_225_600_123)
+            status.parentID = JobID()
+            status.groupID = "group"
+            try expectEqual(try await subject.store.record(status), true)
+            try expectEqual(try await subject.store.status(of: status.id), status)
+            let done = Self.status(JobID(), .success, result: ["list": [1, 2.5, "😀", nil]])
+            try expectEqual(try await subject.store.record(done), true)
+            try expectEqual(try await subject.store.status(of: done.id), done)
+        },
+        ConformanceCase("PENDING is recorded only for a job that is not known") { subject in
+            let id = JobID()
+            try expectEqual(try await subject.store.record(Self.status(id, .pending)), true)
+            try expectEqual(try await subject.store.record(Self.status(id, .started)), true)
+            try expectEqual(try await subject.store.record(Self.status(id, .pending)), false)
+            try expectEqual(try await subject.store.status(of: id)?.state, .started)
+        },
+        ConformanceCase("a SUCCESS is never replaced") { subject in
+            let id = JobID()
+            try await subject.store.record(Self.status(id, .success, result: 1))
+            for state in [JobState.pending, .started, .retry, .failure, .revoked, .success] {
+                try expectEqual(try await subject.store.record(Self.status(id, state, result: 2)), false, "\(state) was recorded")
+            }
+            try expectEqual(try await subject.store.status(of: id)?.result, 1)
+        },
+        ConformanceCase("a job that failed can run again") { subject in
+            let id = JobID()
+            try await subject.store.record(Self.status(id, .failure))
+            try expectEqual(try await subject.store.record(Self.status(id, .started)), true)
+            try expectEqual(try await subject.store.record(Self.status(id, .success, result: 1)), true)
+        },
+        ConformanceCase("who waits for an end is woken by it, and not by less") { subject in
+            let id = JobID()
+            let waiting = Task { try await subject.store.finalStatus(of: id, within: .seconds(3600)) }
+            for state in [JobState.pending, .started, .retry] { try await subject.store.record(Self.status(id, state)) }
+            try await subject.store.record(Self.status(id, .success, result: 7))
+            try expectEqual(try await waiting.value?.result, 7)
+            try expectEqual(try await subject.store.finalStatus(of: id, within: .zero)?.result, 7)
+        },
+        ConformanceCase("several can wait for one job") { subject in
+            let id = JobID()
+            let waits = (0..<5).map { _ in Task { try await subject.store.finalStatus(of: id, within: .seconds(3600)) } }
+            try await subject.store.record(Self.status(id, .revoked))
+            for wait in waits { try expectEqual(try await wait.value?.state, .revoked) }
+        },
+        ConformanceCase("a wait ends with nothing when its time is over") { subject in
+            let id = JobID()
+            try await subject.store.record(Self.status(id, .started))
+            try expectEqual(try await subject.store.finalStatus(of: id, within: .zero), nil)
+            let waiting = Task { try await subject.store.finalStatus(of: id, within: .seconds(5)) }
+            // The wait may begin after the first pass; it ends in any case when so much time has passed since.
+            let passing = Task { while !Task.isCancelled { try await subject.pass(.seconds(5)) } }
+            try expectEqual(try await waiting.value, nil)
+            passing.cancel()
+        },
+        ConformanceCase("a cancelled wait ends with CancellationError") { subject in
+            let waiting = Task { try await subject.store.finalStatus(of: JobID(), within: .seconds(3600)) }
+            waiting.cancel()
+            try await expectThrows(CancellationError.self) { try await waiting.value }
+        },
+        ConformanceCase("a PENDING job can be withdrawn, any other stays") { subject in
+            let (pending, started) = (JobID(), JobID())
+            try await subject.store.record(Self.status(pending, .pending))
+            try await subject.store.record(Self.status(started, .started))
+            for id in [pending, started, JobID()] { try await subject.store.withdraw(id) }
+            try expectEqual(try await subject.store.status(of: pending), nil)
+            try expectEqual(try await subject.store.status(of: started)?.state, .started)
+        },
+    ]
+}
