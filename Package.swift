@@ -114,7 +114,10 @@ let package = Package(
         tests("ScaleCoreTests", ["ScaleCore", "ScaleTesting"]),
         tests(
             "ScaleRedisTests",
-            ["CScaleHiredis", "ScaleCore", "ScaleRedis", "ScaleTesting", "TestServers", logging, nioCore, nioEmbedded, nioPosix, nioSSL]),
+            [
+                "CScaleHiredis", "ScaleCore", "ScaleRedis", "ScaleTesting", "TestServers", lifecycle, logging, metrics, metricsTestKit,
+                nioCore, nioPosix,
+            ]),
         tests("ScaleTestingTests", ["ScaleCore", "ScaleTesting"]),
         tests("CacheKitTests", ["CacheKit", "CacheKitTesting", "ScaleCore", "ScaleTesting", logging, metricsTestKit]),
         tests(

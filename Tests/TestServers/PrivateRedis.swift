@@ -34,7 +34,8 @@ public final class PrivateRedis: @unchecked Sendable {
 
     /// Starts a server and returns when it answers.
     ///
-    /// - Parameter arguments: more of the server's options, such as `["--requirepass", "secret"]`.
+    /// - Parameter arguments: more of the server's options, such as `"--requirepass", "secret"`; they come last and so override. `{port}` in
+    ///   them stands for the port.
     public static func running(_ arguments: String...) async throws -> PrivateRedis {
         let server = try PrivateRedis(arguments)
         try await server.start()
@@ -48,7 +49,8 @@ public final class PrivateRedis: @unchecked Sendable {
 
     private init(_ arguments: [String]) throws {
         self.port = try Self.freePort()
-        self.arguments = arguments
+        let port = "\(self.port)"
+        self.arguments = arguments.map { $0 == "{port}" ? port : $0 }
         self.directory = FileManager.default.temporaryDirectory.appendingPathComponent("scalekit-redis-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: self.directory, withIntermediateDirectories: true)
     }

@@ -1,4 +1,5 @@
 import Logging
+import Metrics
 import NIOPosix
 import ScaleCore
 public import ServiceLifecycle
@@ -46,9 +47,14 @@ public final class RedisClient: RedisCommandSender, Service {
     /// `host:port` of the server.
     public var address: String { self.url.address }
 
+    @discardableResult
     public func send(_ command: RedisCommand) async throws -> RedisValue {
         try CommandRules.check(command, isExclusive: false)
-        return try await self.execute(command, key: command.arguments.first).orThrow(command.name, self.address)
+        do {
+            return try await self.execute(command, key: command.arguments.first).orThrow(command.name, self.address)
+        } catch let error as RedisError {
+            throw error.naming(command)
+        }
     }
 
     public func pipeline(_ commands: [RedisCommand]) async throws -> [Result<RedisValue, RedisError>] {
@@ -86,7 +92,8 @@ public final class RedisClient: RedisCommandSender, Service {
             limits: configuration.replyLimits,
             time: configuration.time,
             logger: configuration.logger,
-            metrics: ConnectionMetrics(address: connector.address),
+            metrics: ConnectionMetrics(
+                address: connector.address, factory: configuration.metricsFactory ?? MetricsSystem.factory),
             eventLoop: MultiThreadedEventLoopGroup.singleton.any()
         )
     }

@@ -4,6 +4,7 @@ public protocol RedisCommandSender: Sendable {
     ///
     /// - Throws: ``RedisError`` (with code ``RedisError/Code/server`` for an error reply), or `CancellationError` as soon as the task is
     ///   cancelled; the command may then still be executed, and its reply is discarded.
+    @discardableResult
     func send(_ command: RedisCommand) async throws -> RedisValue
 
     /// Sends several commands, written as one, and returns their replies in order. An error reply to one does not affect the others.

@@ -1,4 +1,5 @@
 public import Logging
+public import Metrics
 public import ScaleCore
 
 /// How a ``RedisClient`` connects, waits and bounds itself. Right when empty.
@@ -50,6 +51,10 @@ public struct RedisConfiguration: Sendable {
 
     /// Gets connection events, with the server's address and never a value. Default: no output.
     public var logger = Logger(label: "scalekit.redis", factory: { _ in SwiftLogNoOpLogHandler() })
+
+    /// Where counters go: `scalekit.redis.commands`, `scalekit.redis.errors`, `scalekit.redis.in_flight` and
+    /// `db.client.operation.duration` (from writing to reply, one value for each batch written). Default: the process' `MetricsSystem`.
+    public var metricsFactory: (any MetricsFactory)?
 
     /// Where time-outs take the time from.
     public var time = TimeSource.system

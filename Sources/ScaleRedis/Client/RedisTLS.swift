@@ -12,7 +12,7 @@ public struct RedisTLS: Sendable {
 
     /// What is checked of the server's certificate.
     public enum Verification: Sendable, Hashable {
-        /// Chain and host name (or address).
+        /// Chain and host: the certificate must name the URL's host, or the address that was connected to.
         case full
         /// The chain alone: any server of the authority may stand in for any other.
         case chainOnly
@@ -36,7 +36,7 @@ public struct RedisTLS: Sendable {
     public var trustRoots = TrustRoots.system
     public var verification = Verification.full
     public var clientCertificate: ClientCertificate?
-    /// The name that is sent and verified instead of the URL's host.
+    /// The name that is sent (SNI) and looked for in the certificate instead of the URL's host.
     public var serverName: String?
 
     public init() {}

@@ -44,6 +44,8 @@ struct WaitingQueue<Waiter> {
 
     var isEmpty: Bool { self.calls.isEmpty }
     var count: Int { self.calls.count }
+    /// Places in the order, with those of calls that were taken out and not swept yet.
+    var remembered: Int { self.order.count }
 
     var first: WaitingCall<Waiter>? {
         mutating get {

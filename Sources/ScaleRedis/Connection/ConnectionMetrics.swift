@@ -8,12 +8,12 @@ struct ConnectionMetrics: Sendable {
     private let inFlight: Gauge
     private let latency: Metrics.Timer
 
-    init(address: String) {
+    init(address: String, factory: any MetricsFactory) {
         let dimensions = [("db.system.name", "redis"), ("server.address", address)]
-        self.commands = Counter(label: "scalekit.redis.commands", dimensions: dimensions)
-        self.errors = Counter(label: "scalekit.redis.errors", dimensions: dimensions)
-        self.inFlight = Gauge(label: "scalekit.redis.in_flight", dimensions: dimensions)
-        self.latency = Metrics.Timer(label: "db.client.operation.duration", dimensions: dimensions)
+        self.commands = Counter(label: "scalekit.redis.commands", dimensions: dimensions, factory: factory)
+        self.errors = Counter(label: "scalekit.redis.errors", dimensions: dimensions, factory: factory)
+        self.inFlight = Gauge(label: "scalekit.redis.in_flight", dimensions: dimensions, factory: factory)
+        self.latency = Metrics.Timer(label: "db.client.operation.duration", dimensions: dimensions, factory: factory)
     }
 
     /// Replies that a read has brought, and how long the newest batch that became complete has taken.

@@ -245,3 +245,24 @@ extension PipelinedConnection: ReplyReceiver {
         self.act(turn)
     }
 }
+
+// MARK: - What tests and metrics look at
+
+extension PipelinedConnection {
+    struct Load: Sendable {
+        var inFlight: Int
+        var waiting: Int
+        var isDraining: Bool
+    }
+
+    var load: Load {
+        self.machine.withLock { machine in
+            var isDraining = false
+            switch machine.phase {
+            case .draining, .closed: isDraining = true
+            case .disconnected, .resting, .connecting, .greeting, .ready, .refused: break
+            }
+            return Load(inFlight: machine.inFlight.count, waiting: machine.waiting.count, isDraining: isDraining)
+        }
+    }
+}

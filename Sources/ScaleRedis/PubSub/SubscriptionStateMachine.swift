@@ -92,6 +92,7 @@ struct SubscriptionStateMachine: Sendable {
     }
 
     mutating func tick(at now: Instant, jitter: Double) -> [Effect] {
+        if case .closed = self.phase { return [] }
         if !self.hasStarted, self.startDeadline <= now {
             let reason = self.lastFailure.map { "; the last attempt failed: \($0.message)" } ?? ""
             return [

@@ -29,6 +29,13 @@ extension RedisError {
             serverError: error)
     }
 
+    /// The same error with the name of the command that it befell.
+    func naming(_ command: RedisCommand) -> RedisError {
+        var error = self
+        error.command = command.name
+        return error
+    }
+
     static func unexpected(_ reply: RedisValue, command: String, wanted: String) -> RedisError {
         RedisError(
             code: .unexpectedReply, message: "the reply is of type \(reply.kindName), not \(wanted)", command: command, outcome: .unknown)

@@ -29,6 +29,7 @@ extension RedisCommandSender {
     ///   - keys: `KEYS` in the script: every key that it touches.
     ///   - arguments: `ARGV` in the script.
     /// - Throws: ``RedisError``, or `CancellationError`.
+    @discardableResult
     public func evaluate(_ script: RedisScript, keys: [String] = [], arguments: [RedisArgument] = []) async throws -> RedisValue {
         let rest = [RedisArgument(keys.count)] + keys.map { RedisArgument($0) } + arguments
         do {

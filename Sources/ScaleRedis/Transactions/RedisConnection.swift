@@ -17,6 +17,7 @@ public final class RedisConnection: RedisCommandSender {
         self.connection = connection
     }
 
+    @discardableResult
     public func send(_ command: RedisCommand) async throws -> RedisValue {
         try await self.send(command, patience: .zero)
     }
@@ -31,8 +32,12 @@ public final class RedisConnection: RedisCommandSender {
     /// Sends a command that may take `patience` longer than `commandTimeout`, since it blocks on the server. `nil` is without end.
     func send(_ command: RedisCommand, patience: Duration?) async throws -> RedisValue {
         try CommandRules.check(command, isExclusive: true)
-        let reply = try await self.connection.send(command, patience: patience ?? ConnectionSettings.endless)
-        return try reply.orThrow(command.name, self.connection.address)
+        do {
+            let reply = try await self.connection.send(command, patience: patience ?? ConnectionSettings.endless)
+            return try reply.orThrow(command.name, self.connection.address)
+        } catch let error as RedisError {
+            throw error.naming(command)
+        }
     }
 
     /// Aborts the next transaction on this connection when one of these keys is changed before its `EXEC`, by anybody.

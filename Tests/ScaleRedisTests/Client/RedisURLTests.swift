@@ -1,0 +1,70 @@
+import ScaleCore
+import Testing
+
+@testable import ScaleRedis
+
+@Suite struct RedisURLTests {
+    @Test func `a full URL`() throws {
+        let url = try RedisURL("rediss://us%40er:p%3Aw@cache.example:7000/12")
+        #expect(url.host == "cache.example")
+        #expect(url.port == 7000)
+        #expect(url.usesTLS)
+        #expect(url.user == "us@er")
+        #expect(url.password?.reveal() == "p:w")
+        #expect(url.database == 12)
+        #expect(url.address == "cache.example:7000")
+    }
+
+    @Test(arguments: ["redis://localhost", "redis://localhost/", "redis://localhost:6379/0"])
+    func `what is missing has its default`(text: String) throws {
+        let url = try RedisURL(text)
+        #expect(url.host == "localhost" && url.port == 6379 && url.database == 0)
+        #expect(url.user == nil && url.password == nil && !url.usesTLS)
+    }
+
+    @Test func `an IPv6 address stands in brackets in messages`() throws {
+        #expect(try RedisURL("redis://[::1]:7000").address == "[::1]:7000")
+    }
+
+    @Test(arguments: [
+        "", "localhost", "http://localhost", "redis://", "redis://a,b", "redis://localhost:0", "redis://localhost:65536",
+        "redis://localhost/x", "redis://localhost/-1", "redis://localhost/1/2", "redis://localhost//1", "redis://localhost/99999999999",
+        "redis://localhost/+1", "redis://localhost/٣", "redis://localhost?x=1", "redis://user:secret@localhost/x", "redis://:secret@",
+    ])
+    func `anything else is an error of the configuration that shows no secret`(text: String) {
+        do {
+            _ = try RedisURL(text)
+            Issue.record("accepted \(text)")
+        } catch {
+            #expect(error.code == .invalidConfiguration)
+            #expect(!"\(error)".contains("secret"))
+        }
+    }
+
+    @Test func `settings that cannot be are refused with their name`() {
+        let changes: [(String, (inout RedisConfiguration) -> Void)] = [
+            ("connectTimeout", { $0.connectTimeout = .zero }), ("commandTimeout", { $0.commandTimeout = .seconds(-1) }),
+            ("idleTimeout", { $0.idleTimeout = .zero }), ("maximumInFlight", { $0.maximumInFlight = 0 }),
+            ("maximumWaiting", { $0.maximumWaiting = -1 }), ("maximumUnwrittenBytes", { $0.maximumUnwrittenBytes = 0 }),
+            ("backoff", { $0.backoffCap = .milliseconds(1) }), ("replyLimits", { $0.replyLimits.nesting = 0 }),
+            ("clientName", { $0.clientName = "two words" }), ("clientName", { $0.clientName = "" }),
+        ]
+        for (name, change) in changes {
+            var configuration = RedisConfiguration()
+            change(&configuration)
+            #expect { _ = try RedisClient("redis://localhost", configuration: configuration) } throws: { error in
+                (error as? RedisError)?.code == .invalidConfiguration && (error as? RedisError)?.message.contains(name) == true
+            }
+        }
+    }
+
+    @Test func `credentials of the URL come before those of the configuration, user and password together`() throws {
+        var configuration = RedisConfiguration()
+        configuration.user = "other"
+        configuration.password = Secret("other")
+        let own = Greeting(configuration, url: try RedisURL("redis://:mine@localhost"))
+        #expect(own.user == nil && own.password == Secret("mine"))
+        let configured = Greeting(configuration, url: try RedisURL("redis://localhost"))
+        #expect(configured.user == "other" && configured.password == Secret("other"))
+    }
+}
