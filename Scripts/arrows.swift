@@ -1,0 +1,90 @@
+// Checks the arrows of the house: which of our targets may use which, and which packages from outside each kind may use.
+//
+//     swift package describe --type json | swift Scripts/arrows.swift
+//
+// Undeclared imports are the compiler's business (`--explicit-target-dependency-import-check`), so that what a target declares
+// is what it uses.
+import Foundation
+
+struct Package: Decodable {
+    var targets: [Target]
+}
+
+struct Target: Decodable {
+    var name: String
+    var type: String
+    var path: String
+    var targetDependencies: [String]?
+    var productDependencies: [String]?
+
+    enum CodingKeys: String, CodingKey {
+        case name, type, path
+        case targetDependencies = "target_dependencies"
+        case productDependencies = "product_dependencies"
+    }
+}
+
+// The rules. A target that no rule knows is an error: a new kind of room says here what it may use.
+
+let kits: Set = ["BalancerKit", "CacheKit", "QueueKit", "SessionStore"]
+let core: Set = ["ScaleCore"]
+
+/// What every library may use from outside: small packages without system dependencies. No transport, no database, no web framework.
+let everywhere: Set = [
+    "Crypto", "DequeModule", "HeapModule", "Logging", "Metrics", "OrderedCollections", "ServiceLifecycle", "Tracing",
+]
+let transport: Set = [
+    "NIOConcurrencyHelpers", "NIOCore", "NIOHTTP1", "NIOHTTP2", "NIOPosix", "NIOSSL", "NIOTLS", "X509",
+]
+
+/// What an integration may use beside its kit and the core.
+let integrations: [String: (ours: Set<String>, theirs: Set<String>)] = [
+    "Redis": (["ScaleRedis"], []),
+    "Memcached": (["CScaleMemcached"], []),
+    "RabbitMQ": (["CScaleRabbitMQ"], transport),
+    "SQLite": ([], ["GRDB"]),
+    "Hummingbird": ([], ["HTTPTypes", "Hummingbird"]),
+    "Proxy": ([], transport),
+    "Nginx": ([], []),
+    "ACME": ([], transport.union(["AsyncHTTPClient"])),
+]
+
+struct Allowance {
+    var ours: Set<String>
+    var theirs: Set<String>
+}
+
+func allowance(for target: Target) -> Allowance? {
+    let name = target.name
+    if name == "ScaleCore" { return Allowance(ours: [], theirs: []) }
+    if name == "ScaleRedis" { return Allowance(ours: core.union(["CScaleHiredis"]), theirs: everywhere.union(transport)) }
+    if name == "ScaleTesting" { return Allowance(ours: core, theirs: []) }
+    if kits.contains(name) { return Allowance(ours: core, theirs: everywhere) }
+
+    guard let kit = kits.first(where: name.hasPrefix) else { return nil }
+    let suffix = String(name.dropFirst(kit.count))
+    if suffix == "Testing" { return Allowance(ours: core.union([kit, "ScaleTesting"]), theirs: everywhere) }
+    guard let more = integrations[suffix] else { return nil }
+    return Allowance(ours: core.union([kit]).union(more.ours), theirs: everywhere.union(more.theirs))
+}
+
+let package = try JSONDecoder().decode(Package.self, from: FileHandle.standardInput.readDataToEndOfFile())
+var complaints: [String] = []
+var checked = 0
+for target in package.targets where target.type != "test" && target.type != "system-target" && target.path.hasPrefix("Sources/") {
+    checked += 1
+    guard let allowed = allowance(for: target) else {
+        complaints.append("\(target.name): no rule in Scripts/arrows.swift says what this target may use")
+        continue
+    }
+    for name in target.targetDependencies ?? [] where !allowed.ours.contains(name) {
+        complaints.append("\(target.name) must not use \(name)")
+    }
+    for name in target.productDependencies ?? [] where !allowed.theirs.contains(name) {
+        complaints.append("\(target.name) must not use the package product \(name)")
+    }
+}
+if checked == 0 { complaints.append("no library target found: what was read is not the description of this package") }
+for complaint in complaints.sorted() { print("arrows: \(complaint)") }
+print("arrows: \(checked) targets checked, \(complaints.count) wrong")
+exit(complaints.isEmpty ? 0 : 1)
