@@ -1,0 +1,3 @@
+import CacheKit
+
+print("CacheKit is here")
