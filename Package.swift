@@ -115,6 +115,7 @@ let package = Package(
 
         // Tests, one target per room. TestServers tells the tests where the private servers listen.
         .target(name: "TestServers", path: "Tests/TestServers", swiftSettings: swiftSettings),
+        tests("DocumentationTests", []),
         tests("ScaleCoreTests", ["ScaleCore", "ScaleTesting"]),
         tests(
             "ScaleRedisTests",
