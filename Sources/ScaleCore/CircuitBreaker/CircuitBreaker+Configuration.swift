@@ -19,7 +19,7 @@ extension CircuitBreaker {
         public var failureRatio = 0.5
         /// How long it stays open before it lets calls try again. 30 s by default.
         public var openDuration: Duration = .seconds(30)
-        /// How many calls are let through to find out whether the service is back. 5 by default.
+        /// How many calls are let through to find out whether the service is back; they are judged by ``failureRatio``. 5 by default.
         public var probes = 5
         /// How long the answers of the probes are waited for before the breaker opens again; `nil`, the default, means ``openDuration``.
         public var probeDuration: Duration?

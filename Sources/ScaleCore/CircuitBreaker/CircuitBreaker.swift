@@ -33,7 +33,8 @@ public final class CircuitBreaker: Sendable {
     private let onChange: (@Sendable (_ from: State, _ to: State) -> Void)?
     private let machine: Locked<CircuitBreakerMachine>
 
-    /// - Parameter onChange: is called after each change of state, outside any lock; for logs and metrics.
+    /// - Parameter onChange: is called after each change of state, outside any lock; for logs and metrics. Two changes at nearly the same
+    ///   time may be told in either order.
     public init(
         _ name: String, configuration: Configuration = Configuration(), time: TimeSource = .system,
         onChange: (@Sendable (_ from: State, _ to: State) -> Void)? = nil

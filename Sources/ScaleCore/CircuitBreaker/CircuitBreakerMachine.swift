@@ -114,7 +114,8 @@ package struct CircuitBreakerMachine: Sendable {
     }
 
     private func isTooMany(_ failures: Int, of calls: Int) -> Bool {
-        failures > 0 && Double(failures) >= self.configuration.effectiveFailureRatio * Double(calls)
+        // A quotient is rounded as the literal it is compared with; a product is not: 0.07 × 100 is more than 7.
+        failures > 0 && Double(failures) / Double(calls) >= self.configuration.effectiveFailureRatio
     }
 
     // MARK: Changes of state

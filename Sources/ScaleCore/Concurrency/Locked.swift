@@ -12,7 +12,8 @@ public import Synchronization
 
 /// A value behind a lock. The one lock of the package.
 ///
-/// Decide inside ``withLock(_:)``, act outside: never resume a continuation, call a user's closure, log or do I/O under it.
+/// Decide inside ``withLock(_:)``, act outside: never resume a continuation, call a user's closure, log or do I/O under it. A thread
+/// that locks it twice waits for itself.
 /// It is `Synchronization.Mutex`; under the thread sanitizer, which does not understand `Mutex` on Linux, it is a pthread mutex
 /// (compile with `-DSCALE_TSAN`). An uncontended lock costs about 30 ns.
 public struct Locked<Value: ~Copyable>: ~Copyable, Sendable {

@@ -8,7 +8,7 @@ public import ScaleCore
 /// Nothing in Swift tells when the tasks that were woken have done what they had to do. There are three ways to move on:
 ///
 /// - ``advance(by:sleepers:within:file:line:)`` waits before each step until that many tasks sleep: exact, and the one to prefer;
-/// - ``run(upTo:file:line:_:)`` runs a piece of code and moves time for it, whenever it has come to rest;
+/// - ``run(upTo:within:file:line:_:)`` runs a piece of code and moves time for it, whenever it has come to rest;
 /// - ``advance(by:)`` gives the other tasks turns until they seem to have come to rest: enough for one that wakes, records and ends.
 public final class ManualTime: TimeSource.Backend {
     private struct Sleeper {
@@ -144,18 +144,22 @@ public final class ManualTime: TimeSource.Backend {
 
     /// Runs `body` and moves time to the next deadline whenever everybody seems to rest, until `body` returns.
     ///
-    /// - Parameter limit: how much of this time may pass.
-    /// - Throws: ``TestFailure`` when it passes; what `body` throws.
+    /// - Parameters:
+    ///   - limit: how much of this time may pass.
+    ///   - patience: how much of the machine's own time `body` may take between two sleeps on this one.
+    /// - Throws: ``TestFailure`` when one of the two passes; what `body` throws.
     public func run<Result: Sendable>(
-        upTo limit: Duration = .seconds(24 * 60 * 60), file: String = #fileID, line: Int = #line,
-        _ body: @escaping @Sendable () async throws -> Result
+        upTo limit: Duration = .seconds(24 * 60 * 60), within patience: Duration = .seconds(30), file: String = #fileID,
+        line: Int = #line, _ body: @escaping @Sendable () async throws -> Result
     ) async throws -> Result {
         let target = self.monitor.withValue { $0.now.advanced(by: limit) }
         return try await withThrowingTaskGroup(of: Result?.self) { group in
             group.addTask { try await body() }
             group.addTask {
                 while true {
-                    _ = try await self.monitor.wait(within: .seconds(1)) { !$0.sleepers.isEmpty }
+                    guard try await self.monitor.wait(within: patience, until: { !$0.sleepers.isEmpty }) == .ready else {
+                        throw TestFailure("neither at its end nor asleep after \(patience)", file: file, line: line)
+                    }
                     await self.settle()
                     try Task.checkCancellation()
                     guard let deadline = self.nextDeadline else { continue }

@@ -183,6 +183,19 @@ struct CircuitBreakerMachineTests {
         #expect(bench.machine.phase == .closed)
     }
 
+    /// 0.07 × 100 is more than 7 in binary floating point.
+    @Test(arguments: 1...99) func `exactly the limit's share opens it, one less does not`(percent: Int) throws {
+        var bench = Bench {
+            $0.window = .calls(100)
+            $0.minimumCalls = 100
+            $0.failureRatio = Double("0.\(percent < 10 ? "0" : "")\(percent)") ?? 0
+        }
+        try bench.play(String(repeating: ".", count: 101 - percent) + String(repeating: "x", count: percent - 1))
+        #expect(bench.machine.phase == .closed)
+        try bench.play("x")
+        #expect(bench.machine.phase == .open)
+    }
+
     @Test func `a minimum above the window's size does not keep it closed for ever`() throws {
         var bench = Bench {
             $0.window = .calls(3); $0.minimumCalls = 100

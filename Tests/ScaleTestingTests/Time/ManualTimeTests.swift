@@ -154,6 +154,15 @@ struct ManualTimeTests {
         #expect(time.now() == Self.instant(56))
     }
 
+    @Test func `code that neither ends nor sleeps fails, and does not hang the test`() async {
+        let time = ManualTime()
+        await #expect {
+            try await time.run(within: .milliseconds(5)) { try await TimeSource.system.sleep(until: .distantFuture) }
+        } throws: {
+            "\($0)".contains("neither at its end nor asleep")
+        }
+    }
+
     @Test func `what the code throws is passed on`() async {
         struct Boom: Error {}
         let time = ManualTime()
