@@ -1,0 +1,78 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// A package of its own that depends on ScaleKit by path, as an outside project would by URL.
+
+let swiftSettings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+func scaleKit(_ product: String) -> Target.Dependency { .product(name: product, package: "ScaleKit") }
+
+let package = Package(
+    name: "ScaleKitExamples",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "profile-service", targets: ["profile-service"])
+    ],
+    dependencies: [
+        .package(name: "ScaleKit", path: ".."),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        .target(
+            name: "ProfileService",
+            dependencies: [
+                scaleKit("CacheKit"),
+                scaleKit("QueueKit"),
+                scaleKit("QueueKitSQLite"),
+                scaleKit("ScaleCore"),
+                scaleKit("SessionStore"),
+                scaleKit("SessionStoreHummingbird"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            path: "ProfileService/Service",
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "profile-service",
+            dependencies: [
+                "ProfileService",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "ProfileService/Command",
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ProfileServiceTests",
+            dependencies: ["ProfileService"],
+            path: "ProfileService/Tests",
+            swiftSettings: swiftSettings),
+    ],
+    swiftLanguageModes: [.v6]
+)
