@@ -4,7 +4,8 @@ import Logging
 import SessionStore
 import SessionStoreHummingbird
 
-/// Turns whatever a handler throws into a JSON answer, and ends the connection after a refusal whose body was not read.
+/// Turns whatever a handler throws into a JSON answer, without its body for HEAD, and ends the connection after a refusal whose
+/// body was not read.
 struct ErrorAnswers: RouterMiddleware {
     typealias Context = ProfileContext
 
@@ -20,7 +21,7 @@ struct ErrorAnswers: RouterMiddleware {
         if response.status.code >= 400, self.mayHaveLongBody(request) {
             response.headers[.connection] = "close"
         }
-        return response
+        return request.method == .head ? response.createHeadResponse() : response
     }
 
     private func answer(to error: any Error, request: Request, context: Context) throws -> Response {

@@ -53,7 +53,9 @@ struct AccountRoutes: Sendable {
 
     @Sendable func logout(_ request: Request, _ context: ProfileContext) async throws -> Response {
         try await context.session.end()
-        return Response(status: .noContent)
+        var response = Response(status: .noContent)
+        response.headers[.contentLength] = nil  // RFC 9110 §8.6: a 204 has none
+        return response
     }
 
     @Sendable func me(_ request: Request, _ context: ProfileContext) async throws -> Response {

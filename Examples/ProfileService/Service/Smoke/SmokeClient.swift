@@ -1,0 +1,56 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOHTTP1
+
+/// A browser of the scenario's: requests with an optional cookie, answers as status, headers and bytes.
+struct SmokeClient: Sendable {
+    struct Answer: Sendable {
+        var status: Int
+        var headers: HTTPHeaders
+        var body: [UInt8]
+        var milliseconds: Double
+
+        /// The session cookie that this answer sets, as it is sent back.
+        var cookie: String? {
+            self.headers.first(name: "set-cookie").flatMap { $0.split(separator: ";").first }.map(String.init)
+        }
+
+        func decoded<Value: Decodable>(_ type: Value.Type = Value.self) throws -> Value {
+            try JSONDecoder().decode(type, from: Data(self.body))
+        }
+    }
+
+    let client: HTTPClient
+    let base: String
+
+    func get(_ path: String, cookie: String? = nil) async throws -> Answer {
+        try await self.send(.GET, path, body: nil, cookie: cookie)
+    }
+
+    func post(_ path: String, _ body: [String: String]? = nil, cookie: String? = nil) async throws -> Answer {
+        try await self.send(.POST, path, body: body, cookie: cookie)
+    }
+
+    func put(_ path: String, _ body: [String: String], cookie: String?) async throws -> Answer {
+        try await self.send(.PUT, path, body: body, cookie: cookie)
+    }
+
+    private func send(_ method: HTTPMethod, _ path: String, body: [String: String]?, cookie: String?) async throws -> Answer {
+        var request = HTTPClientRequest(url: self.base + path)
+        request.method = method
+        if let cookie { request.headers.add(name: "cookie", value: cookie) }
+        if let body {
+            request.headers.add(name: "content-type", value: "application/json")
+            request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(body)))
+        }
+        let clock = ContinuousClock()
+        let start = clock.now
+        let response = try await self.client.execute(request, timeout: .seconds(10))
+        let bytes = try await response.body.collect(upTo: 16 * 1024 * 1024)
+        let elapsed = start.duration(to: clock.now).components
+        return Answer(
+            status: Int(response.status.code), headers: response.headers, body: Array(bytes.readableBytesView),
+            milliseconds: Double(elapsed.seconds) * 1e3 + Double(elapsed.attoseconds) / 1e15)
+    }
+}

@@ -1,0 +1,33 @@
+/// Where cache or sessions are kept: `memory` or a Redis URL.
+public enum StoreChoice: Sendable {
+    case memory
+    case redis(url: String)
+
+    /// Nil for anything else.
+    public init?(_ text: String) {
+        if text == "memory" {
+            self = .memory
+        } else if text.hasPrefix("redis://") || text.hasPrefix("rediss://") {
+            self = .redis(url: text)
+        } else {
+            return nil
+        }
+    }
+}
+
+/// Where jobs wait: `memory` or `sqlite:FILE`.
+public enum QueueChoice: Sendable {
+    case memory
+    case sqlite(path: String)
+
+    /// Nil for anything else.
+    public init?(_ text: String) {
+        if text == "memory" {
+            self = .memory
+        } else if text.hasPrefix("sqlite:"), text.count > "sqlite:".count {
+            self = .sqlite(path: String(text.dropFirst("sqlite:".count)))
+        } else {
+            return nil
+        }
+    }
+}
