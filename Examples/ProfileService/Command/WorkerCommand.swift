@@ -1,0 +1,30 @@
+import ArgumentParser
+import ProfileService
+
+struct WorkerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "worker", abstract: "Run the jobs that the instances enqueue.")
+
+    @Option(help: "Where jobs wait: sqlite:FILE, the same file as the instances'.")
+    var queue: QueueChoice?
+
+    @Option(help: "How many jobs run at a time. Default: 8.")
+    var concurrency: Int?
+
+    @Flag(help: "For demonstrations: each mail is refused once, so that its job is retried.")
+    var failFirstAttempts = false
+
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        let environment = Environment()
+        let logger = try self.common.bootstrapLogging(environment)
+        var settings = WorkerSettings()
+        guard let queue = try self.queue ?? environment.value("queue") else {
+            throw StartError("--queue: name the file in which the instances' jobs wait, as sqlite:FILE")
+        }
+        settings.queue = queue
+        settings.concurrency = try environment.value(self.concurrency, "concurrency", default: settings.concurrency)
+        settings.failsFirstAttempts = try self.failFirstAttempts || environment.value("fail-first-attempts") ?? false
+        try await settings.run(logger: logger)
+    }
+}
