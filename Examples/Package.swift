@@ -37,12 +37,17 @@ let package = Package(
         .target(
             name: "ProfileService",
             dependencies: [
+                scaleKit("BalancerKit"),
+                scaleKit("BalancerKitProxy"),
                 scaleKit("CacheKit"),
+                scaleKit("CacheKitRedis"),
                 scaleKit("QueueKit"),
                 scaleKit("QueueKitSQLite"),
                 scaleKit("ScaleCore"),
+                scaleKit("ScaleRedis"),
                 scaleKit("SessionStore"),
                 scaleKit("SessionStoreHummingbird"),
+                scaleKit("SessionStoreRedis"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),

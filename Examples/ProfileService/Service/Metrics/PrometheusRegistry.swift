@@ -10,6 +10,11 @@ public final class PrometheusRegistry: MetricsFactory {
 
     public init() {}
 
+    /// Makes this registry the process' metrics system. Once per process.
+    func install() {
+        MetricsSystem.bootstrap(self)
+    }
+
     public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
         let name = Self.name(label)
         return self.cell(name.hasSuffix("_total") ? name : name + "_total", .counter, dimensions)

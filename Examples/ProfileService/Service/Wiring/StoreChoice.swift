@@ -3,6 +3,13 @@ public enum StoreChoice: Sendable {
     case memory
     case redis(url: String)
 
+    var isMemory: Bool {
+        switch self {
+        case .memory: true
+        case .redis: false
+        }
+    }
+
     /// Nil for anything else.
     public init?(_ text: String) {
         if text == "memory" {
@@ -19,6 +26,13 @@ public enum StoreChoice: Sendable {
 public enum QueueChoice: Sendable {
     case memory
     case sqlite(path: String)
+
+    var isMemory: Bool {
+        switch self {
+        case .memory: true
+        case .sqlite: false
+        }
+    }
 
     /// Nil for anything else.
     public init?(_ text: String) {

@@ -1,0 +1,91 @@
+import BalancerKitProxy
+import Logging
+import QueueKit
+import ServiceLifecycle
+
+/// The whole service in one process: two instances over shared embedded stores, a worker, and the proxy in front.
+struct DemoProcess: Sendable {
+    /// What runs, in the order in which it starts; it is ended in reverse.
+    let services: [any Service]
+
+    private let instances: [DemoInstance]
+    private let proxy: DemoProxy
+
+    init(settings: DemoSettings, scratch: ScratchDirectory, metrics: PrometheusRegistry, logger: Logger) async throws {
+        let stores = try await Stores.open(cache: .memory, sessions: .memory, namespace: "profiles", logger: logger)
+        let hasher = PasswordHasher()
+        let database = try await ProfileDatabase(
+            path: settings.database ?? "\(scratch.path)/profiles.sqlite", seed: settings.seed, hashing: hasher)
+        let queue = try Jobs.open(.sqlite(path: "\(scratch.path)/jobs.sqlite"), logger: logger)
+        let instances = (1...2).map { _ in
+            DemoInstance(
+                Instance(
+                    stores: stores, database: database, hasher: hasher, queue: queue, metrics: metrics,
+                    trustedProxies: ["127.0.0.1"], insecureCookies: settings.insecureCookies, logger: logger), logger: logger)
+        }
+        let mailer = LogMailer(logger: logger, failsFirstAttempts: true)
+        self.instances = instances
+        self.proxy = DemoProxy(listen: settings.listen, instances: instances, logger: logger)
+        self.services =
+            stores.services + [Jobs.worker(on: queue, concurrency: 4, mailer: mailer)] + instances.flatMap(\.services) + [self.proxy]
+    }
+
+    /// The proxy's address, once it listens.
+    func proxyAddress() async -> String { await self.proxy.address.value() }
+
+    /// The instances' own addresses, once they listen.
+    func instanceAddresses() async -> [String] {
+        var addresses: [String] = []
+        for instance in self.instances { addresses.append("http://127.0.0.1:\(await instance.port.value())") }
+        return addresses
+    }
+
+    /// Stops the first instance gracefully; the others go on.
+    func stopFirstInstance() async {
+        await self.instances.first?.stop()
+    }
+}
+
+/// An instance on a free port of the loopback address.
+struct DemoInstance: Sendable {
+    let port: Announcement<Int>
+    let services: [any Service]
+    private let server: StoppableService
+
+    init(_ instance: Instance, logger: Logger) {
+        let port = Announcement<Int>()
+        let application = instance.server.application(listen: ListenAddress(host: "127.0.0.1", port: 0), logger: logger) { port.make($0) }
+        self.port = port
+        self.server = StoppableService(application, logger: logger)
+        self.services = [instance.notifier, self.server]
+    }
+
+    func stop() async {
+        await self.server.stop()
+    }
+}
+
+/// The proxy in front, which begins when the instances have their ports.
+private struct DemoProxy: Service {
+    let listen: ListenAddress
+    let instances: [DemoInstance]
+    let logger: Logger
+    let address = Announcement<String>()
+
+    func run() async throws {
+        var settings = ProxySettings()
+        settings.listen = self.listen
+        for instance in self.instances {
+            settings.upstreams.append(ListenAddress(host: "127.0.0.1", port: await instance.port.value()))
+        }
+        let proxy = try settings.proxy(logger: self.logger)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await proxy.run() }
+            group.addTask {
+                let port = try await proxy.address().port ?? self.listen.port
+                self.address.make("http://\(ListenAddress(host: self.listen.host, port: port))")
+            }
+            try await group.waitForAll()
+        }
+    }
+}

@@ -1,0 +1,29 @@
+import Logging
+import ServiceLifecycle
+
+/// A service that can be stopped alone, gracefully, while the others of its group go on.
+struct StoppableService: Service {
+    private let group: ServiceGroup
+    private let ended = Announcement<Void>()
+
+    init(_ service: any Service, logger: Logger) {
+        self.group = ServiceGroup(services: [service], logger: logger)
+    }
+
+    func run() async throws {
+        try await withGracefulShutdownHandler {
+            try await self.group.run()
+            self.ended.make(())
+            // A service that returns ends its whole group; this one may end early.
+            try await gracefulShutdown()
+        } onGracefulShutdown: {
+            Task { await self.group.triggerGracefulShutdown() }
+        }
+    }
+
+    /// Returns when the service has finished what was in flight.
+    func stop() async {
+        await self.group.triggerGracefulShutdown()
+        await self.ended.value()
+    }
+}

@@ -1,0 +1,51 @@
+import Foundation
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// Another run of this program, as one part of the service.
+struct ChildProcess: Sendable {
+    let name: String
+    // Foundation's Process is not Sendable; it is started here and afterwards only signalled and waited for, by its id.
+    private let id: Int32
+    private let ended: Announcement<Int32>
+    let log: String
+
+    /// Starts `profile-service ARGUMENTS`, its output going to a file.
+    static func start(_ name: String, _ arguments: [String], in scratch: ScratchDirectory) throws -> ChildProcess {
+        let process = Process()
+        process.executableURL = Bundle.main.executableURL
+        process.arguments = arguments
+        let log = "\(scratch.path)/\(name).log"
+        FileManager.default.createFile(atPath: log, contents: nil)
+        let output = FileHandle(forWritingAtPath: log)
+        process.standardOutput = output
+        process.standardError = output
+        process.standardInput = FileHandle.nullDevice
+        let ended = Announcement<Int32>()
+        process.terminationHandler = { ended.make($0.terminationStatus) }
+        do {
+            try process.run()
+        } catch {
+            throw SmokeFailure(description: "\(name) cannot be started: \(error)")
+        }
+        return ChildProcess(name: name, id: process.processIdentifier, ended: ended, log: log)
+    }
+
+    /// Tells the process to end gracefully and waits for it.
+    ///
+    /// - Returns: its exit status.
+    func stop() async -> Int32 {
+        kill(self.id, SIGTERM)
+        return await self.ended.value()
+    }
+
+    /// What the process wrote last.
+    var lastLines: String {
+        let text = (try? String(contentsOfFile: self.log, encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").suffix(5).joined(separator: "\n")
+    }
+}

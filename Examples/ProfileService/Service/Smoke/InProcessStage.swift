@@ -1,0 +1,47 @@
+import Logging
+import ServiceLifecycle
+
+/// The demo's own process as the stage.
+struct InProcessStage: SmokeStage {
+    let proxy: String
+    let instances: [String]
+    let empty: String
+    var metricsAddresses: [String] { Array(self.instances.prefix(1)) }
+    private let demo: DemoProcess
+
+    /// Plays `scenario` on everything in this process, and ends it all.
+    static func with<Result: Sendable>(
+        _ settings: DemoSettings, logger: Logger, _ scenario: @escaping @Sendable (InProcessStage) async throws -> Result
+    ) async throws -> Result {
+        try await ScratchDirectory.with { scratch in
+            let metrics = PrometheusRegistry()
+            metrics.install()
+            let demo = try await DemoProcess(settings: settings, scratch: scratch, metrics: metrics, logger: logger)
+            let empty = try await Self.emptyInstance(scratch: scratch, logger: logger)
+            let group = ServiceGroup(services: demo.services + empty.services, logger: logger)
+            async let running: Void = group.run()
+            let stage = InProcessStage(
+                proxy: await demo.proxyAddress(), instances: await demo.instanceAddresses(),
+                empty: "http://127.0.0.1:\(await empty.port.value())", demo: demo)
+            let result = try await scenario(stage)
+            await group.triggerGracefulShutdown()
+            try await running
+            return result
+        }
+    }
+
+    func stopFirstInstance() async throws {
+        await self.demo.stopFirstInstance()
+    }
+
+    private static func emptyInstance(scratch: ScratchDirectory, logger: Logger) async throws -> DemoInstance {
+        let hasher = PasswordHasher()
+        return DemoInstance(
+            Instance(
+                stores: try await Stores.open(cache: .memory, sessions: .memory, namespace: "empty", logger: logger),
+                database: try await ProfileDatabase(path: "\(scratch.path)/empty.sqlite", seed: 0, hashing: hasher),
+                hasher: hasher, queue: try Jobs.open(.memory, logger: logger), metrics: PrometheusRegistry(),
+                trustedProxies: [], insecureCookies: true, logger: logger),
+            logger: logger)
+    }
+}

@@ -1,0 +1,78 @@
+import Foundation
+import NIOCore
+import NIOPosix
+
+/// Every part as a process of its own, with cache and sessions on Redis and jobs in a SQLite file.
+struct ProcessStage: SmokeStage {
+    let proxy: String
+    let instances: [String]
+    let empty: String
+    var metricsAddresses: [String] { self.instances }
+    private let processes: [ChildProcess]
+
+    /// Plays `scenario` on a set of processes, and ends them all.
+    static func with<Result: Sendable>(
+        _ settings: DemoSettings, redis: String, _ scenario: @escaping @Sendable (ProcessStage) async throws -> Result
+    ) async throws -> Result {
+        try await ScratchDirectory.with { scratch in
+            let (stage, processes) = try await Self.start(settings, redis: redis, scratch: scratch)
+            let result: Swift.Result<Result, any Error>
+            do {
+                result = .success(try await scenario(stage))
+            } catch {
+                result = .failure(error)
+            }
+            // The proxy first, as in every graceful end of a service behind one.
+            for process in processes.reversed() { _ = await process.stop() }
+            return try result.get()
+        }
+    }
+
+    func stopFirstInstance() async throws {
+        let status = await self.processes[0].stop()
+        guard status == 0 else { throw SmokeFailure(description: "the stopped instance exited with \(status)") }
+    }
+
+    private static func start(
+        _ settings: DemoSettings, redis: String, scratch: ScratchDirectory
+    ) async throws -> (ProcessStage, [ChildProcess]) {
+        let ports = try await FreePorts.find(4)
+        let namespace = "smoke-\(UUID().uuidString.prefix(8))"
+        let shared = ["--cache", redis, "--sessions", redis, "--queue", "sqlite:\(scratch.path)/jobs.sqlite", "--trusted-proxy", "127.0.0.1"]
+        let database = settings.database ?? "\(scratch.path)/profiles.sqlite"
+        func serve(_ port: Int, database: String, seed: Int, namespace: String) -> [String] {
+            ["serve", "--listen", "127.0.0.1:\(port)", "--database", database, "--seed", "\(seed)", "--cache-namespace", namespace]
+                + ["--insecure-cookies"] + shared
+        }
+        let proxyPort = settings.listen.port == 0 ? ports[3] : settings.listen.port
+        let upstreams = ports[0..<2].flatMap { ["--upstream", "127.0.0.1:\($0)"] }
+        let commands: [(String, [String])] = [
+            ("serve-1", serve(ports[0], database: database, seed: settings.seed, namespace: namespace)),
+            ("serve-2", serve(ports[1], database: database, seed: settings.seed, namespace: namespace)),
+            ("serve-empty", serve(ports[2], database: "\(scratch.path)/empty.sqlite", seed: 0, namespace: "\(namespace)-empty")),
+            ("worker", ["worker", "--queue", "sqlite:\(scratch.path)/jobs.sqlite", "--fail-first-attempts"]),
+            ("proxy", ["proxy", "--listen", "\(settings.listen.host):\(proxyPort)"] + upstreams),
+        ]
+        var processes: [ChildProcess] = []
+        for (name, arguments) in commands { processes.append(try ChildProcess.start(name, arguments, in: scratch)) }
+        let stage = ProcessStage(
+            proxy: "http://\(settings.listen.host):\(proxyPort)", instances: ports[0..<2].map { "http://127.0.0.1:\($0)" },
+            empty: "http://127.0.0.1:\(ports[2])", processes: processes)
+        return (stage, processes)
+    }
+}
+
+/// Ports that nobody listens on at the moment.
+enum FreePorts {
+    static func find(_ count: Int) async throws -> [Int] {
+        // All are held at once, so that they differ.
+        var channels: [any Channel] = []
+        for _ in 0..<count {
+            channels.append(
+                try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton).bind(host: "127.0.0.1", port: 0).get())
+        }
+        let ports = channels.compactMap { $0.localAddress?.port }
+        for channel in channels { try await channel.close() }
+        return ports
+    }
+}

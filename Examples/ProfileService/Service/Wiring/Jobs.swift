@@ -1,0 +1,31 @@
+import Foundation
+import Logging
+import QueueKit
+import QueueKitSQLite
+
+/// Where the instances and the worker meet: the queue of jobs.
+enum Jobs {
+    /// - Throws: `StartError` that names the flag and the file.
+    static func open(_ choice: QueueChoice, logger: Logger) throws -> JobQueue {
+        switch choice {
+        case .memory:
+            return JobQueue(logger: logger)
+        case .sqlite(let path):
+            do {
+                return try JobQueue(sqlite: path, logger: logger)
+            } catch {
+                throw StartError("--queue sqlite:\(path): cannot be opened or written; name a file in a writable directory")
+            }
+        }
+    }
+
+    /// The worker with the handlers of this service.
+    static func worker(on queue: JobQueue, concurrency: Int, mailer: some Mailer) -> Worker {
+        Worker(queue, concurrency: concurrency) {
+            $0.handle(SendEmailNotification.self) { job, context in
+                try await mailer.notify(userID: job.userID, attempt: context.retries)
+                return "sent to user \(job.userID)"
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+import BalancerKit
+import BalancerKitProxy
+public import Logging
+
+/// What `proxy` is told.
+public struct ProxySettings: Sendable {
+    public var listen = ListenAddress(host: "127.0.0.1", port: 8080)
+    public var upstreams: [ListenAddress] = []
+
+    public init() {}
+
+    /// Balances requests until the process is told to end.
+    public func run(logger: Logger) async throws {
+        try await ListenCheck.run(self.listen)
+        let proxy = try self.proxy(logger: logger)
+        logger.notice("balancing", metadata: ["address": "\(self.listen)", "instances": "\(self.upstreams.count)"])
+        try await ServiceRunner(logger: logger).run([proxy])
+    }
+
+    func proxy(logger: Logger) throws -> ReverseProxy {
+        do {
+            var configuration = ProxyConfiguration(endpoints: try self.upstreams.map { try Endpoint(host: $0.host, port: $0.port) })
+            configuration.host = self.listen.host
+            configuration.port = self.listen.port
+            return try ReverseProxy(configuration, logger: logger)
+        } catch {
+            throw StartError("--upstream: \(error)")
+        }
+    }
+}

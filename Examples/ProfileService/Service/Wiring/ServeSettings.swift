@@ -1,0 +1,59 @@
+public import Logging
+import QueueKit
+import ServiceLifecycle
+
+/// What `serve` is told.
+public struct ServeSettings: Sendable {
+    public var listen = ListenAddress(host: "127.0.0.1", port: 8080)
+    public var cache = StoreChoice.memory
+    public var sessions = StoreChoice.memory
+    public var queue = QueueChoice.memory
+    public var database = "profiles.sqlite"
+    public var seed = 1000
+    public var cacheNamespace = "profiles"
+    public var trustedProxies: Set<String> = []
+    public var insecureCookies = false
+
+    public init() {}
+
+    /// Serves until the process is told to end.
+    public func run(logger: Logger) async throws {
+        try self.check()
+        try await ListenCheck.run(self.listen)
+        let metrics = PrometheusRegistry()
+        metrics.install()
+        self.warnOfMemory(logger)
+        let stores = try await Stores.open(cache: self.cache, sessions: self.sessions, namespace: self.cacheNamespace, logger: logger)
+        let hasher = PasswordHasher()
+        let database = try await ProfileDatabase(path: self.database, seed: self.seed, hashing: hasher)
+        let queue = try Jobs.open(self.queue, logger: logger)
+        let instance = Instance(
+            stores: stores, database: database, hasher: hasher, queue: queue, metrics: metrics,
+            trustedProxies: self.trustedProxies, insecureCookies: self.insecureCookies, logger: logger)
+        let listen = self.listen
+        let server = instance.server.application(listen: listen, logger: logger) { port in
+            logger.notice("serving", metadata: ["address": "\(ListenAddress(host: listen.host, port: port))"])
+        }
+        // Ended in reverse: first the server takes no more requests, then what it stands on may go.
+        try await ServiceRunner(logger: logger).run(stores.services + self.ownWorker(on: queue, logger) + [instance.notifier, server])
+    }
+
+    func check() throws {
+        guard !self.insecureCookies || self.listen.isLoopback else {
+            throw StartError("--insecure-cookies: only when listening at a loopback address; --listen is \(self.listen)")
+        }
+        guard self.seed >= 0 else { throw StartError("--seed \(self.seed): must not be negative") }
+    }
+
+    private func warnOfMemory(_ logger: Logger) {
+        let flags = [(self.cache.isMemory, "--cache"), (self.sessions.isMemory, "--sessions"), (self.queue.isMemory, "--queue")]
+        for (isMemory, flag) in flags where isMemory {
+            logger.warning("\(flag) memory serves this one instance only; a second instance needs a shared store")
+        }
+    }
+
+    /// Jobs in memory can be run by nobody else.
+    private func ownWorker(on queue: JobQueue, _ logger: Logger) -> [any Service] {
+        self.queue.isMemory ? [Jobs.worker(on: queue, concurrency: 4, mailer: LogMailer(logger: logger))] : []
+    }
+}
