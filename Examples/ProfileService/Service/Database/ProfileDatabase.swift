@@ -12,15 +12,15 @@ public struct ProfileDatabase: Sendable {
         case noSuchProfile
     }
 
-    /// SELECTs of profiles: what the cache is there to save.
-    static let queries = Counter(label: "database_queries_total")
-
     let pool: DatabasePool
+    /// SELECTs of profiles: what the cache is there to save.
+    private let queries: Counter
 
     /// Opens the file, creates what is missing, and seeds `seed` profiles into a database without any.
     ///
     /// - Throws: `StartError` that names the path when the file cannot be opened or written.
-    public init(path: String, seed: Int, hashing: PasswordHasher) async throws {
+    init(path: String, seed: Int, hashing: PasswordHasher, metrics: any MetricsFactory) async throws {
+        self.queries = Counter(label: "database_queries_total", factory: metrics)
         do {
             var configuration = GRDB.Configuration()
             // Several processes write to one file; SQLite lets one at a time and the others wait.
@@ -39,14 +39,14 @@ public struct ProfileDatabase: Sendable {
 
     /// All profiles in the order of their ids.
     func allProfiles() async throws -> [Profile] {
-        Self.queries.increment()
+        self.queries.increment()
         return try await self.pool.read { database in
             try Row.fetchCursor(database, sql: "SELECT id, name, email, bio FROM profile ORDER BY id").map(Profile.init(row:)).array()
         }
     }
 
     func profile(_ id: Int64) async throws -> Profile? {
-        Self.queries.increment()
+        self.queries.increment()
         return try await self.pool.read { try Self.profile(id, in: $0) }
     }
 

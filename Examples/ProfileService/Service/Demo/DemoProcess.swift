@@ -12,10 +12,11 @@ struct DemoProcess: Sendable {
     private let proxy: DemoProxy
 
     init(settings: DemoSettings, scratch: ScratchDirectory, metrics: PrometheusRegistry, logger: Logger) async throws {
-        let stores = try await Stores.open(cache: .memory, sessions: .memory, namespace: "profiles", logger: logger)
+        let stores = try await Stores.open(cache: .memory, sessions: .memory, namespace: "profiles", metrics: metrics, logger: logger)
         let hasher = PasswordHasher()
         let database = try await ProfileDatabase(
-            path: settings.database ?? "\(scratch.path)/profiles.sqlite", seed: settings.seed, hashing: hasher)
+            path: settings.database ?? "\(scratch.path)/profiles.sqlite", seed: settings.seed, hashing: hasher,
+            metrics: metrics)
         let queue = try Jobs.open(.sqlite(path: "\(scratch.path)/jobs.sqlite"), logger: logger)
         let instances = (1...2).map { _ in
             DemoInstance(

@@ -36,11 +36,12 @@ struct InProcessStage: SmokeStage {
 
     private static func emptyInstance(scratch: ScratchDirectory, logger: Logger) async throws -> DemoInstance {
         let hasher = PasswordHasher()
+        let metrics = PrometheusRegistry()
         return DemoInstance(
             Instance(
-                stores: try await Stores.open(cache: .memory, sessions: .memory, namespace: "empty", logger: logger),
-                database: try await ProfileDatabase(path: "\(scratch.path)/empty.sqlite", seed: 0, hashing: hasher),
-                hasher: hasher, queue: try Jobs.open(.memory, logger: logger), metrics: PrometheusRegistry(),
+                stores: try await Stores.open(cache: .memory, sessions: .memory, namespace: "empty", metrics: metrics, logger: logger),
+                database: try await ProfileDatabase(path: "\(scratch.path)/empty.sqlite", seed: 0, hashing: hasher, metrics: metrics),
+                hasher: hasher, queue: try Jobs.open(.memory, logger: logger), metrics: metrics,
                 trustedProxies: [], insecureCookies: true, logger: logger),
             logger: logger)
     }

@@ -23,9 +23,9 @@ public struct ServeSettings: Sendable {
         let metrics = PrometheusRegistry()
         metrics.install()
         self.warnOfMemory(logger)
-        let stores = try await Stores.open(cache: self.cache, sessions: self.sessions, namespace: self.cacheNamespace, logger: logger)
+        let stores = try await Stores.open(cache: self.cache, sessions: self.sessions, namespace: self.cacheNamespace, metrics: metrics, logger: logger)
         let hasher = PasswordHasher()
-        let database = try await ProfileDatabase(path: self.database, seed: self.seed, hashing: hasher)
+        let database = try await ProfileDatabase(path: self.database, seed: self.seed, hashing: hasher, metrics: metrics)
         let queue = try Jobs.open(self.queue, logger: logger)
         let instance = Instance(
             stores: stores, database: database, hasher: hasher, queue: queue, metrics: metrics,

@@ -1,6 +1,7 @@
 import CacheKit
 import CacheKitRedis
 import Logging
+import Metrics
 import ScaleCore
 import ScaleRedis
 import ServiceLifecycle
@@ -19,13 +20,13 @@ struct Stores: Sendable {
     /// - Throws: `StartError` that names the flag for a URL that cannot be used or credentials that are refused. A server that is
     ///   down is no error: `/readyz` shows it until it is up.
     static func open(
-        cache: StoreChoice, sessions: StoreChoice, namespace: String, logger: Logger
+        cache: StoreChoice, sessions: StoreChoice, namespace: String, metrics: any MetricsFactory, logger: Logger
     ) async throws -> Stores {
         var clients = RedisClients(logger: logger)
         let cacheRedis = try await clients.client(for: cache, flag: "--cache")
         let sessionsRedis = try await clients.client(for: sessions, flag: "--sessions")
         let sessionStorage: any SessionStorage = sessionsRedis.map { RedisSessionStorage($0) } ?? MemorySessionStorage()
-        let cache = Self.cache(on: cacheRedis, namespace: namespace, logger: logger)
+        let cache = Self.cache(on: cacheRedis, namespace: namespace, metrics: metrics, logger: logger)
         let sharedRedis = sessionsRedis ?? cacheRedis
         return Stores(
             cache: cache,
@@ -39,8 +40,9 @@ struct Stores: Sendable {
             services: clients.all)
     }
 
-    private static func cache(on redis: RedisClient?, namespace: String, logger: Logger) -> Cache {
+    private static func cache(on redis: RedisClient?, namespace: String, metrics: any MetricsFactory, logger: Logger) -> Cache {
         var configuration = CacheConfiguration()
+        configuration.metrics = metrics
         configuration.logger = logger
         guard let redis else { return Cache(store: MemoryStore(), namespace: namespace, configuration: configuration) }
         return Cache(store: RedisCacheStore(redis), namespace: namespace, configuration: configuration)

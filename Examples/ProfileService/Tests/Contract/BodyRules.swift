@@ -1,0 +1,150 @@
+import Foundation
+import Testing
+
+@testable import ProfileService
+
+/// Malformed bodies, sizes, content types, and the rules of each field.
+@Suite struct BodyRules {
+    typealias Way = ServiceUnderTest.Way
+
+    @Test(arguments: Way.allCases) func `malformed JSON or UTF-8 is 400`(way: Way) async throws {
+        try await ServiceUnderTest.with { service in
+            for body in ["", "{", #"{"email":}"#, #"{"a":"\ud800"}"#, "nul", "{\"a\":1}x"] {
+                #expect(try await service.request(way, "POST", "/users", body).status == 400, "\(body)")
+            }
+            let status = try await HTTPConversation.with(port: service.port(way)) { speaker in
+                let body: [UInt8] = Array(#"{"name":""#.utf8) + [0xC3, 0x28] + Array(#""}"#.utf8)
+                try await speaker.send(
+                    "POST /users HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: \(body.count)\r\n\r\n")
+                try await speaker.send(body)
+                return try await speaker.answer().status
+            }
+            #expect(status == 400)
+        }
+    }
+
+    @Test(arguments: Way.allCases) func `another content type than application-json is 415`(way: Way) async throws {
+        try await ServiceUnderTest.with { service in
+            let body = #"{"email":"a@b","password":"12345678","name":"A"}"#
+            for type in ["text/plain", "application/jsonp", "application/json-seq", "application", ""] {
+                #expect(try await service.request(way, "POST", "/users", body, contentType: type).status == 415, "\(type)")
+            }
+            #expect(try await service.request(way, "POST", "/users", body, contentType: nil).status == 415)
+            #expect(try await service.request(way, "POST", "/users", body, contentType: "Application/JSON ; charset=utf-8").status == 201)
+        }
+    }
+
+    @Test(arguments: Way.allCases) func `a body of 64 KiB is read and one more byte is 413`(way: Way) async throws {
+        try await ServiceUnderTest.with { service in
+            func body(_ bytes: Int) -> String {
+                let frame = #"{"email":"size@example.com","password":"12345678","name":"A","pad":""}"#
+                return frame.replacingOccurrences(of: #""pad":""#, with: #""pad":""# + String(repeating: "x", count: bytes - frame.utf8.count))
+            }
+            #expect(try await service.request(way, "POST", "/users", body(65_537)).status == 413)
+            #expect(try await service.request(way, "POST", "/users", body(65_536)).status == 201)
+        }
+    }
+
+    @Test(arguments: Way.allCases) func `a chunked body over 64 KiB is 413 without waiting for the rest`(way: Way) async throws {
+        try await ServiceUnderTest.with { service in
+            let status = try await HTTPConversation.with(port: service.port(way)) { speaker in
+                try await speaker.send(
+                    "POST /users HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+                let chunk = "4000\r\n" + String(repeating: "x", count: 0x4000) + "\r\n"
+                for _ in 0..<5 { try await speaker.send(chunk) }
+                // The last chunk is never sent.
+                return try await speaker.answer().status
+            }
+            #expect(status == 413)
+        }
+    }
+
+    @Test(arguments: Way.allCases) func `a declared length over 64 KiB is 413 before a byte of the body is sent`(way: Way) async throws {
+        try await ServiceUnderTest.with { service in
+            let status = try await HTTPConversation.with(port: service.port(way)) { speaker in
+                try await speaker.send(
+                    "POST /users HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100000000\r\n\r\n")
+                return try await speaker.answer().status
+            }
+            #expect(status == 413)
+        }
+    }
+
+    @Test func `422 names all bad fields at once, wrong types included, and changes nothing`() async throws {
+        try await ServiceUnderTest.with { service in
+            let answer = try await service.request("POST", "/users", #"{"email":5,"password":"short","name":" "}"#)
+            #expect(answer.status == 422)
+            let errors = try #require(try answer.json()["errors"] as? [String: String])
+            #expect(Set(errors.keys) == ["email", "password", "name"])
+            for body in ["[]", "5", "null", "{}"] {
+                let answer = try await service.request("POST", "/users", body)
+                #expect(answer.status == 422, "\(body)")
+                let errors = try #require(try answer.json()["errors"] as? [String: String])
+                #expect(Set(errors.keys) == ["email", "password", "name"])
+            }
+            let list = try await service.request("GET", "/profiles")
+            #expect(try JSONDecoder().decode([Profile].self, from: Data(list.body)).count == 3)
+        }
+    }
+
+    /// Each rule of a field of `POST /users`, with a value that just passes and one that just fails.
+    static let signUpFields: [(field: String, passes: String, fails: String)] = [
+        ("password", String(repeating: "p", count: 8), String(repeating: "p", count: 7)),
+        ("password", String(repeating: "p", count: 256), String(repeating: "p", count: 257)),
+        ("name", "A", ""),
+        ("name", String(repeating: "é", count: 200), String(repeating: "é", count: 201)),
+        ("name", " x ", " \\t "),
+        ("email", "one@at", "none.at"),
+        ("email", "one@more", "two@at@"),
+        ("email", "no.space@at", "a space@at"),
+        ("email", "no.control@at", "a\\u0001control@at"),
+    ]
+
+    @Test(arguments: signUpFields.indices) func `each field of a sign-up has its rule`(index: Int) async throws {
+        let rule = Self.signUpFields[index]
+        func body(_ value: String) -> String {
+            var fields = ["email": "field@example.com", "password": "long enough", "name": "Name"]
+            fields[rule.field] = value
+            return "{" + fields.map { "\"\($0)\":\"\($1)\"" }.joined(separator: ",") + "}"
+        }
+        try await ServiceUnderTest.with { service in
+            let refused = try await service.request("POST", "/users", body(rule.fails))
+            #expect(refused.status == 422)
+            #expect((try refused.json()["errors"] as? [String: String])?.keys.map { $0 } == [rule.field])
+            #expect(try await service.request("POST", "/users", body(rule.passes)).status == 201)
+        }
+    }
+
+    @Test func `a biography of up to 10000 characters is stored exactly as sent, empty allowed`() async throws {
+        try await ServiceUnderTest.with { service in
+            let cookie = try await service.login(1)
+            for (sent, stored) in [
+                ("", ""), ("a\\u0000b\\r\\n\\u0001", "a\u{0}b\r\n\u{1}"), ("é e\\u0301 \\ud83d\\ude00", "é e\u{301} 😀"),
+                (String(repeating: "x", count: 10_000), String(repeating: "x", count: 10_000)),
+            ] {
+                let answer = try await service.request("PUT", "/profiles/1", #"{"name":"N","bio":"\#(sent)"}"#, cookie: cookie)
+                #expect(answer.status == 200)
+                let read = try await service.request("GET", "/profiles/1")
+                for body in [answer.body, read.body] {
+                    let profile = try JSONDecoder().decode(Profile.self, from: Data(body))
+                    #expect(Array(profile.bio.unicodeScalars) == Array(stored.unicodeScalars))
+                }
+            }
+            let long = String(repeating: "x", count: 10_001)
+            #expect(try await service.request("PUT", "/profiles/1", #"{"name":"N","bio":"\#(long)"}"#, cookie: cookie).status == 422)
+            #expect(try await service.request("PUT", "/profiles/1", #"{"name":"N"}"#, cookie: cookie).status == 422)
+        }
+    }
+
+    @Test func `unknown fields have no effect`() async throws {
+        try await ServiceUnderTest.with { service in
+            let cookie = try await service.login(1)
+            let body = #"{"name":"N","bio":"B","id":2,"email":"other@example.com","password":"12345678"}"#
+            let answer = try await service.request("PUT", "/profiles/1", body, cookie: cookie)
+            #expect(answer.status == 200)
+            let profile = try JSONDecoder().decode(Profile.self, from: Data(answer.body))
+            #expect(profile == Profile(id: 1, name: "N", email: Seed.email(1), bio: "B"))
+            _ = try await service.login(1)
+        }
+    }
+}

@@ -1,0 +1,151 @@
+import NIOCore
+import NIOPosix
+import ScaleTesting
+
+/// A TCP connection that sends exactly the given bytes and reads answers one by one.
+///
+/// Contract tests speak HTTP by hand, since a client library would not send what must be refused.
+struct HTTPConversation: Sendable {
+    struct Answer: Sendable {
+        var status: Int
+        /// Names in lower case, in the order of the lines.
+        var headers: [(name: String, value: String)]
+        var body: [UInt8]
+
+        func header(_ name: String) -> String? {
+            self.headers.first { $0.name == name.lowercased() }?.value
+        }
+
+        var text: String { String(decoding: self.body, as: UTF8.self) }
+    }
+
+    private let channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>
+
+    /// Connects, gives the conversation to `body`, and closes.
+    static func with<Result: Sendable>(
+        port: Int, _ body: @escaping @Sendable (inout Speaker) async throws -> Result
+    ) async throws -> Result {
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .connect(host: "127.0.0.1", port: port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                }
+            }
+        return try await withThrowingTaskGroup(of: Result.self) { group in
+            group.addTask {
+                try await channel.executeThenClose { inbound, outbound in
+                    var speaker = Speaker(inbound: inbound.makeAsyncIterator(), outbound: outbound)
+                    return try await body(&speaker)
+                }
+            }
+            group.addTask {
+                try await Task.sleep(for: .seconds(20))
+                throw TestFailure("no answer within 20 s")
+            }
+            guard let result = try await group.next() else { throw TestFailure("the conversation had no result") }
+            group.cancelAll()
+            return result
+        }
+    }
+
+    /// One side of the conversation.
+    struct Speaker {
+        fileprivate var inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
+        fileprivate let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
+        private var received: [UInt8] = []
+
+        fileprivate init(
+            inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator, outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
+        ) {
+            self.inbound = inbound
+            self.outbound = outbound
+        }
+
+        mutating func send(_ bytes: some Sequence<UInt8>) async throws {
+            try await self.outbound.write(ByteBuffer(bytes: bytes))
+        }
+
+        mutating func send(_ text: String) async throws {
+            try await self.send(text.utf8)
+        }
+
+        /// The next whole answer; `hasBody` is false for the answer to a HEAD request.
+        mutating func answer(hasBody: Bool = true) async throws -> Answer {
+            let head = try await self.head()
+            var lines = head.split(separator: "\r\n", omittingEmptySubsequences: true)
+            guard let statusLine = lines.first, let status = Int(statusLine.split(separator: " ").dropFirst().first ?? "") else {
+                throw TestFailure("no status line")
+            }
+            lines.removeFirst()
+            let headers = lines.map { line -> (name: String, value: String) in
+                let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+                return (parts[0].lowercased(), parts.count > 1 ? String(parts[1].drop { $0 == " " }) : "")
+            }
+            var answer = Answer(status: status, headers: headers, body: [])
+            if hasBody, status != 204, status >= 200 {
+                if let length = answer.header("content-length").flatMap({ Int($0) }) {
+                    answer.body = try await self.take(length)
+                } else if answer.header("transfer-encoding")?.lowercased() == "chunked" {
+                    answer.body = try await self.chunks()
+                }
+            }
+            return answer
+        }
+
+        /// Whether the other side has closed; reads what it still sends.
+        mutating func isClosed() async throws -> Bool {
+            while try await self.fill() {}
+            return true
+        }
+
+        private mutating func head() async throws -> String {
+            let end = Array("\r\n\r\n".utf8)
+            while true {
+                if let index = self.received.firstIndex(of: end) {
+                    let head = String(decoding: self.received[..<index], as: UTF8.self)
+                    self.received.removeFirst(index + end.count)
+                    return head
+                }
+                guard try await self.fill() else { throw TestFailure("closed before a whole head; got \(self.received.count) bytes") }
+            }
+        }
+
+        private mutating func take(_ count: Int) async throws -> [UInt8] {
+            while self.received.count < count {
+                guard try await self.fill() else { throw TestFailure("closed within a body") }
+            }
+            defer { self.received.removeFirst(count) }
+            return Array(self.received.prefix(count))
+        }
+
+        private mutating func chunks() async throws -> [UInt8] {
+            var body: [UInt8] = []
+            while true {
+                while self.received.firstIndex(of: [13, 10]) == nil {
+                    guard try await self.fill() else { throw TestFailure("closed within a chunked body") }
+                }
+                let lineEnd = self.received.firstIndex(of: [13, 10]) ?? 0
+                let size = Int(String(decoding: self.received[..<lineEnd], as: UTF8.self), radix: 16) ?? 0
+                self.received.removeFirst(lineEnd + 2)
+                body += try await self.take(size)
+                _ = try await self.take(2)
+                if size == 0 { return body }
+            }
+        }
+
+        private mutating func fill() async throws -> Bool {
+            guard let buffer = try await self.inbound.next() else { return false }
+            self.received += buffer.readableBytesView
+            return true
+        }
+    }
+}
+
+extension Array where Element == UInt8 {
+    /// Where `pattern` first begins.
+    fileprivate func firstIndex(of pattern: [UInt8]) -> Int? {
+        guard self.count >= pattern.count else { return nil }
+        return (0...(self.count - pattern.count)).first { self[$0..<$0 + pattern.count].elementsEqual(pattern) }
+    }
+}

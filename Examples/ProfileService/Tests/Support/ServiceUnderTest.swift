@@ -1,0 +1,106 @@
+import Foundation
+import Logging
+import ScaleTesting
+import ServiceLifecycle
+
+@testable import ProfileService
+
+/// A running service for one test: two instances over shared stores, a worker, and the proxy in front.
+struct ServiceUnderTest: Sendable {
+    /// By which way a request comes; the contract holds on both.
+    enum Way: CaseIterable, Sendable {
+        case direct
+        case proxied
+    }
+
+    let demo: DemoProcess
+    let proxyPort: Int
+    let instancePorts: [Int]
+    let metrics: PrometheusRegistry
+
+    /// Starts a service with `seed` profiles, gives it to `body`, and ends it gracefully.
+    static func with<Result: Sendable>(
+        seed: Int = 3, _ body: @escaping @Sendable (ServiceUnderTest) async throws -> Result
+    ) async throws -> Result {
+        var settings = DemoSettings()
+        settings.listen = ListenAddress(host: "127.0.0.1", port: 0)
+        settings.seed = seed
+        let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        return try await ScratchDirectory.with { [settings] scratch in
+            let metrics = PrometheusRegistry()
+            let demo = try await DemoProcess(settings: settings, scratch: scratch, metrics: metrics, logger: logger)
+            let group = ServiceGroup(services: demo.services, logger: logger)
+            async let running: Void = group.run()
+            let proxy = await demo.proxyAddress()
+            let instances = await demo.instanceAddresses()
+            let service = ServiceUnderTest(
+                demo: demo, proxyPort: try Self.port(proxy), instancePorts: try instances.map(Self.port), metrics: metrics)
+            let outcome: Swift.Result<Result, any Error>
+            do {
+                outcome = .success(try await body(service))
+            } catch {
+                outcome = .failure(error)
+            }
+            await group.triggerGracefulShutdown()
+            try await running
+            return try outcome.get()
+        }
+    }
+
+    func port(_ way: Way) -> Int {
+        switch way {
+        case .direct: self.instancePorts[0]
+        case .proxied: self.proxyPort
+        }
+    }
+
+    private static func port(_ address: String) throws -> Int {
+        guard let port = address.split(separator: ":").last.flatMap({ Int($0) }) else { throw TestFailure("no port in \(address)") }
+        return port
+    }
+}
+
+extension ServiceUnderTest {
+    typealias Answer = HTTPConversation.Answer
+
+    /// One request on a connection of its own.
+    func request(
+        _ way: Way = .proxied, _ method: String, _ path: String, _ body: String? = nil, cookie: String? = nil,
+        contentType: String? = "application/json", headers: [String] = []
+    ) async throws -> Answer {
+        var lines = ["\(method) \(path) HTTP/1.1", "Host: localhost", "Connection: close"] + headers
+        if let body {
+            lines.append("Content-Length: \(body.utf8.count)")
+            if let contentType { lines.append("Content-Type: \(contentType)") }
+        }
+        if let cookie { lines.append("Cookie: \(cookie)") }
+        let text = lines.joined(separator: "\r\n") + "\r\n\r\n" + (body ?? "")
+        return try await HTTPConversation.with(port: self.port(way)) { speaker in
+            try await speaker.send(text)
+            return try await speaker.answer(hasBody: method != "HEAD")
+        }
+    }
+
+    /// Logs a seeded user in and returns the cookie to send.
+    func login(_ user: Int, _ way: Way = .proxied) async throws -> String {
+        let answer = try await self.request(
+            way, "POST", "/login", #"{"email":"\#(Seed.email(user))","password":"\#(Seed.password)"}"#)
+        guard answer.status == 200, let cookie = answer.cookie else { throw TestFailure("login was answered \(answer.status)") }
+        return cookie
+    }
+}
+
+extension HTTPConversation.Answer {
+    /// The session cookie that the answer sets, as it is sent back.
+    var cookie: String? {
+        self.header("set-cookie").flatMap { $0.split(separator: ";").first }.map(String.init)
+    }
+
+    /// The body as JSON.
+    func json() throws -> NSDictionary {
+        guard let object = try JSONSerialization.jsonObject(with: Data(self.body)) as? NSDictionary else {
+            throw TestFailure("the body is no JSON object: \(self.text.prefix(200))")
+        }
+        return object
+    }
+}
