@@ -10,7 +10,7 @@ import Testing
     @Test(arguments: Way.allCases) func `malformed JSON or UTF-8 is 400`(way: Way) async throws {
         try await ServiceUnderTest.with { service in
             for body in ["", "{", #"{"email":}"#, #"{"a":"\ud800"}"#, "nul", "{\"a\":1}x"] {
-                #expect(try await service.request(way, "POST", "/users", body).status == 400, "\(body)")
+                #expect(try await service.request("POST", "/users", body, via: way).status == 400, "\(body)")
             }
             let status = try await HTTPConversation.with(port: service.port(way)) { speaker in
                 let body: [UInt8] = Array(#"{"name":""#.utf8) + [0xC3, 0x28] + Array(#""}"#.utf8)
@@ -27,10 +27,10 @@ import Testing
         try await ServiceUnderTest.with { service in
             let body = #"{"email":"a@b","password":"12345678","name":"A"}"#
             for type in ["text/plain", "application/jsonp", "application/json-seq", "application", ""] {
-                #expect(try await service.request(way, "POST", "/users", body, contentType: type).status == 415, "\(type)")
+                #expect(try await service.request("POST", "/users", body, via: way, contentType: type).status == 415, "\(type)")
             }
-            #expect(try await service.request(way, "POST", "/users", body, contentType: nil).status == 415)
-            #expect(try await service.request(way, "POST", "/users", body, contentType: "Application/JSON ; charset=utf-8").status == 201)
+            #expect(try await service.request("POST", "/users", body, via: way, contentType: nil).status == 415)
+            #expect(try await service.request("POST", "/users", body, via: way, contentType: "Application/JSON ; charset=utf-8").status == 201)
         }
     }
 
@@ -40,8 +40,8 @@ import Testing
                 let frame = #"{"email":"size@example.com","password":"12345678","name":"A","pad":""}"#
                 return frame.replacingOccurrences(of: #""pad":""#, with: #""pad":""# + String(repeating: "x", count: bytes - frame.utf8.count))
             }
-            #expect(try await service.request(way, "POST", "/users", body(65_537)).status == 413)
-            #expect(try await service.request(way, "POST", "/users", body(65_536)).status == 201)
+            #expect(try await service.request("POST", "/users", body(65_537), via: way).status == 413)
+            #expect(try await service.request("POST", "/users", body(65_536), via: way).status == 201)
         }
     }
 

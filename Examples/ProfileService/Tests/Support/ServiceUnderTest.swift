@@ -20,11 +20,12 @@ struct ServiceUnderTest: Sendable {
 
     /// Starts a service with `seed` profiles, gives it to `body`, and ends it gracefully.
     static func with<Result: Sendable>(
-        seed: Int = 3, _ body: @escaping @Sendable (ServiceUnderTest) async throws -> Result
+        seed: Int = 3, insecureCookies: Bool = true, _ body: @escaping @Sendable (ServiceUnderTest) async throws -> Result
     ) async throws -> Result {
         var settings = DemoSettings()
         settings.listen = ListenAddress(host: "127.0.0.1", port: 0)
         settings.seed = seed
+        settings.insecureCookies = insecureCookies
         let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         return try await ScratchDirectory.with { [settings] scratch in
             let metrics = PrometheusRegistry()
@@ -65,8 +66,8 @@ extension ServiceUnderTest {
 
     /// One request on a connection of its own.
     func request(
-        _ way: Way = .proxied, _ method: String, _ path: String, _ body: String? = nil, cookie: String? = nil,
-        contentType: String? = "application/json", headers: [String] = []
+        _ method: String, _ path: String, _ body: String? = nil, via way: Way = .proxied, cookie: String? = nil,
+        contentType: String? = "application/json", headers: [String] = [], onInstance instance: Int? = nil
     ) async throws -> Answer {
         var lines = ["\(method) \(path) HTTP/1.1", "Host: localhost", "Connection: close"] + headers
         if let body {
@@ -75,16 +76,16 @@ extension ServiceUnderTest {
         }
         if let cookie { lines.append("Cookie: \(cookie)") }
         let text = lines.joined(separator: "\r\n") + "\r\n\r\n" + (body ?? "")
-        return try await HTTPConversation.with(port: self.port(way)) { speaker in
+        return try await HTTPConversation.with(port: instance.map { self.instancePorts[$0] } ?? self.port(way)) { speaker in
             try await speaker.send(text)
             return try await speaker.answer(hasBody: method != "HEAD")
         }
     }
 
     /// Logs a seeded user in and returns the cookie to send.
-    func login(_ user: Int, _ way: Way = .proxied) async throws -> String {
+    func login(_ user: Int, via way: Way = .proxied) async throws -> String {
         let answer = try await self.request(
-            way, "POST", "/login", #"{"email":"\#(Seed.email(user))","password":"\#(Seed.password)"}"#)
+            "POST", "/login", #"{"email":"\#(Seed.email(user))","password":"\#(Seed.password)"}"#, via: way)
         guard answer.status == 200, let cookie = answer.cookie else { throw TestFailure("login was answered \(answer.status)") }
         return cookie
     }
