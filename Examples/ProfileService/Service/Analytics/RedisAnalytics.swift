@@ -9,20 +9,18 @@ struct RedisAnalytics: Analytics {
     private var visitorsKey: String { "\(self.keyPrefix):visitors" }
 
     func recordView(of profile: Int64, from address: String) async throws {
-        let results = try await self.redis.pipeline([
-            RedisCommand("ZINCRBY", [.init(self.viewsKey), 1, .init("\(profile)")]),
-            RedisCommand("PFADD", [.init(self.visitorsKey), .init(address)]),
-        ])
-        for result in results { _ = try result.get() }
+        async let view = self.redis.zincrby(self.viewsKey, "\(profile)")
+        async let visitor = self.redis.pfadd(self.visitorsKey, [RedisArgument(address)])
+        _ = try await (view, visitor)
     }
 
     func report(limit: Int) async throws -> AnalyticsReport {
-        async let views = self.redis.send(
-            RedisCommand("ZREVRANGE", [.init(self.viewsKey), 0, .init(limit - 1), "WITHSCORES"]))
-        async let visitors = self.redis.send(RedisCommand("PFCOUNT", [.init(self.visitorsKey)]))
-        return AnalyticsReport(views: Self.rows(try await views), visitors: Self.count(try await visitors))
+        async let views = self.redis.zrange(self.viewsKey, from: 0, through: limit - 1, descending: true)
+        async let visitors = self.redis.pfcount(self.visitorsKey)
+        let rows = try await views.compactMap { member -> AnalyticsReport.Row? in
+            guard let id = Int64(String(decoding: member.member, as: UTF8.self)), let views = Int64(exactly: member.score) else { return nil }
+            return AnalyticsReport.Row(id: id, views: views)
+        }
+        return AnalyticsReport(views: rows, visitors: Int64(try await visitors))
     }
-
-    private static func rows(_ reply: RedisValue) -> [AnalyticsReport.Row] { [] }
-    private static func count(_ reply: RedisValue) -> Int64 { 0 }
 }

@@ -1,0 +1,82 @@
+import Foundation
+import ScaleTesting
+
+@testable import ProfileService
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// The built `profile-service`, run as a user runs it.
+enum ProfileServiceProgram {
+    struct Outcome: Sendable {
+        var status: Int32
+        var output: String
+        var errors: String
+    }
+
+    /// The program lies beside the test bundle.
+    static var url: URL {
+        URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
+            .appendingPathComponent("profile-service")
+    }
+
+    /// Runs it to its end.
+    static func run(_ arguments: [String], environment: [String: String] = [:]) async throws -> Outcome {
+        let running = try Running.start(arguments, environment: environment)
+        return try await running.outcome()
+    }
+
+    /// A run that has not ended yet.
+    struct Running: Sendable {
+        let id: Int32
+        private let ended: Announcement<Int32>
+        private let directory: URL
+
+        static func start(_ arguments: [String], environment: [String: String] = [:]) throws -> Running {
+            let directory = FileManager.default.temporaryDirectory.appendingPathComponent("profile-service-test-\(UUID().uuidString)")
+            try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+            let process = Process()
+            process.executableURL = ProfileServiceProgram.url
+            process.arguments = arguments
+            process.currentDirectoryURL = directory
+            process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+            process.standardInput = FileHandle.nullDevice
+            process.standardOutput = try Self.file(directory, "output")
+            process.standardError = try Self.file(directory, "errors")
+            let ended = Announcement<Int32>()
+            process.terminationHandler = { ended.make($0.terminationStatus) }
+            try process.run()
+            return Running(id: process.processIdentifier, ended: ended, directory: directory)
+        }
+
+        /// What it has written to standard error so far.
+        var errors: String { (try? String(contentsOf: self.directory.appendingPathComponent("errors"), encoding: .utf8)) ?? "" }
+        /// What it has written to standard output so far.
+        var output: String { (try? String(contentsOf: self.directory.appendingPathComponent("output"), encoding: .utf8)) ?? "" }
+
+        func signal(_ number: Int32) {
+            kill(self.id, number)
+        }
+
+        /// Waits for the end, for a minute at most.
+        func outcome() async throws -> Outcome {
+            let watchdog = Task {
+                try await Task.sleep(for: .seconds(60))
+                kill(self.id, SIGKILL)
+            }
+            let status = await self.ended.value()
+            watchdog.cancel()
+            defer { try? FileManager.default.removeItem(at: self.directory) }
+            return Outcome(status: status, output: self.output, errors: self.errors)
+        }
+
+        private static func file(_ directory: URL, _ name: String) throws -> FileHandle {
+            let url = directory.appendingPathComponent(name)
+            FileManager.default.createFile(atPath: url.path, contents: nil)
+            return try FileHandle(forWritingTo: url)
+        }
+    }
+}
