@@ -16,7 +16,8 @@ let package = Package(
     name: "ScaleKitExamples",
     platforms: [.macOS(.v15)],
     products: [
-        .executable(name: "profile-service", targets: ["profile-service"])
+        .executable(name: "profile-service", targets: ["profile-service"]),
+        .executable(name: "tours", targets: ["tours"]),
     ],
     dependencies: [
         .package(name: "ScaleKit", path: ".."),
@@ -57,6 +58,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -75,8 +77,32 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "ProfileServiceTests",
-            dependencies: ["ProfileService"],
+            dependencies: [
+                "ProfileService",
+                "profile-service",
+                scaleKit("ScaleCore"),
+                scaleKit("ScaleTesting"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
             path: "ProfileService/Tests",
+            swiftSettings: swiftSettings),
+
+        // Each kit in a dozen lines; the README shows parts of them.
+        .target(
+            name: "Tours",
+            dependencies: [
+                scaleKit("BalancerKit"), scaleKit("CacheKit"), scaleKit("QueueKit"), scaleKit("ScaleCore"), scaleKit("SessionStore"),
+            ],
+            path: "Tours/Library",
+            swiftSettings: swiftSettings),
+        .executableTarget(name: "tours", dependencies: ["Tours"], path: "Tours/Command", swiftSettings: swiftSettings),
+        .testTarget(
+            name: "TourTests",
+            dependencies: ["Tours", scaleKit("ScaleTesting")],
+            path: "Tours/Tests",
             swiftSettings: swiftSettings),
     ],
     swiftLanguageModes: [.v6]

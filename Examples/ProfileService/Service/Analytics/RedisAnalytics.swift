@@ -9,7 +9,7 @@ struct RedisAnalytics: Analytics {
     private var visitorsKey: String { "\(self.keyPrefix):visitors" }
 
     func recordView(of profile: Int64, from address: String) async throws {
-        async let view = self.redis.zincrby(self.viewsKey, "\(profile)")
+        async let view = self.redis.zincrby(self.viewsKey, RedisArgument("\(profile)"))
         async let visitor = self.redis.pfadd(self.visitorsKey, [RedisArgument(address)])
         _ = try await (view, visitor)
     }

@@ -1,4 +1,4 @@
-import CacheKit
+import HTTPTypes
 import Logging
 import ScaleCore
 import ServiceLifecycle
@@ -7,7 +7,7 @@ import ServiceLifecycle
 ///
 /// A change and its ``CacheNotice`` are committed together; ``deliver(_:)`` invalidates and then removes the notice. What could
 /// not be confirmed in time stays noted, and ``run()`` delivers it later, also after a restart, also on another instance.
-public final class CacheNotifier: Service {
+final class CacheNotifier: Service {
     private let database: ProfileDatabase
     private let list: ProfileListCache
     private let time: TimeSource
@@ -44,7 +44,7 @@ public final class CacheNotifier: Service {
     }
 
     /// Delivers what was left undelivered, until the service is shut down.
-    public func run() async throws {
+    func run() async throws {
         try await cancelWhenGracefulShutdown {
             await self.deliverAllPending()
             for await _ in self.retries {

@@ -41,7 +41,7 @@ private struct DemoGreeting: Service {
 
     func run() async throws {
         let proxy = await self.demo.proxyAddress()
-        print(
+        Console.say(
                 """
 
                 The profile service runs: two instances, a worker, and a proxy in front.

@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import Foundation
+import NIOHTTP1
 
 /// The scripted walk through a running service: what each kit is there for, seen from outside, with figures.
 struct SmokeScenario: Sendable {

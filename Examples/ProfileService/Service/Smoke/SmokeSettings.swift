@@ -21,7 +21,7 @@ public struct SmokeSettings: Sendable {
         if self.demo.listen.port != 0 { try await ListenCheck.run(self.demo.listen) }
         let report = try await self.play(logger)
         if let json { try report.write(to: json) }
-        print(report.ok ? "\nAll \(report.steps.count) steps succeeded." : "\nFailed: \(report.steps.last?.name ?? "")")
+        Console.say(report.ok ? "\nAll \(report.steps.count) steps succeeded." : "\nFailed: \(report.steps.last?.name ?? "")")
         return report.ok
     }
 
@@ -38,7 +38,7 @@ public struct SmokeSettings: Sendable {
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
         return try await HTTPClient.withHTTPClient(configuration: configuration) { client in
             await SmokeScenario(stage: stage, client: client) { step in
-                print("\(step.ok ? "ok  " : "FAIL") \(step.kit.padding(toLength: 13, withPad: " ", startingAt: 0)) \(step.name): \(step.detail)")
+                Console.say("\(step.ok ? "ok  " : "FAIL") \(step.kit.padding(toLength: 13, withPad: " ", startingAt: 0)) \(step.name): \(step.detail)")
             }.run()
         }
     }

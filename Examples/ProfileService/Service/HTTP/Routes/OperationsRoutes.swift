@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import Logging
 import NIOCore
 
 /// What operators ask: health, readiness, metrics, and what is viewed.

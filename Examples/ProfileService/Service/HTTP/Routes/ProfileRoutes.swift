@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import Logging
 
 /// The list of profiles, one profile, and changing one's own.
 struct ProfileRoutes: Sendable {
