@@ -1,0 +1,44 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Side-by-side runs of ScaleKit and of what it is measured against, in one process or one session, reported as ratios.
+
+let swiftSettings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+func scaleKit(_ product: String) -> Target.Dependency { .product(name: product, package: "ScaleKit") }
+
+let package = Package(
+    name: "ScaleKitBenchmarks",
+    platforms: [.macOS(.v15)],
+    dependencies: [
+        .package(name: "ScaleKit", path: ".."),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        .target(name: "Harness", swiftSettings: swiftSettings),
+        .target(name: "CRedisBaseline", linkerSettings: [.linkedLibrary("hiredis")]),
+        .executableTarget(
+            name: "bench",
+            dependencies: [
+                "CRedisBaseline",
+                "Harness",
+                scaleKit("BalancerKit"),
+                scaleKit("BalancerKitProxy"),
+                scaleKit("CacheKit"),
+                scaleKit("ScaleCore"),
+                scaleKit("ScaleRedis"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings),
+    ],
+    swiftLanguageModes: [.v6]
+)
