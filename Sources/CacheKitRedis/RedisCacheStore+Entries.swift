@@ -1,4 +1,5 @@
 public import CacheKit
+import ScaleCore
 import ScaleRedis
 
 /// Reading, writing and removing entries.

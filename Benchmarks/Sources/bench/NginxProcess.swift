@@ -33,7 +33,8 @@ struct NginxProcess {
     /// The process id of its one worker.
     func worker() throws -> Int32 {
         let children = try Shell.run("cat", ["/proc/\(self.process.processIdentifier)/task/\(self.process.processIdentifier)/children"])
-        guard let worker = children.split(separator: " ").first.flatMap({ Int32($0.trimmingCharacters(in: .whitespacesAndNewlines)) }) else {
+        guard let worker = children.split(separator: " ").first.flatMap({ Int32($0.trimmingCharacters(in: .whitespacesAndNewlines)) })
+        else {
             throw ProxyRow.Failure(description: "nginx has no worker")
         }
         return worker

@@ -45,8 +45,10 @@ enum ProxyRow {
     }
 
     private static func upstreamServers(_ ports: [Int]) -> String {
-        ports.map { "server { listen 127.0.0.1:\($0); keepalive_requests 1000000; location / { return 200 '\(String(repeating: "x", count: 100))'; } }" }
-            .joined(separator: "\n")
+        ports.map {
+            "server { listen 127.0.0.1:\($0); keepalive_requests 1000000; location / { return 200 '\(String(repeating: "x", count: 100))'; } }"
+        }
+        .joined(separator: "\n")
     }
 
     private static func proxyServer(_ port: Int, to upstreams: [Int]) -> String {
@@ -78,7 +80,9 @@ enum ProxyRow {
             let requests = output.split(separator: "\n").first(where: { $0.contains(" requests in ") })?.split(separator: " ").first
                 .flatMap({ Double($0) }), requests > 0
         else { throw Failure(description: "wrk reported no requests:\n\(output)") }
-        guard !output.contains("Non-2xx"), !output.contains("Socket errors") else { throw Failure(description: "wrk saw errors:\n\(output)") }
+        guard !output.contains("Non-2xx"), !output.contains("Socket errors") else {
+            throw Failure(description: "wrk saw errors:\n\(output)")
+        }
         return (after - before) / requests * 1e6
     }
 

@@ -1,6 +1,6 @@
-import ArgumentParser
-import Logging
-import ProfileService
+public import ArgumentParser
+public import Logging
+public import ProfileService
 
 extension ListenAddress: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }

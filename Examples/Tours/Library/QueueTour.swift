@@ -14,7 +14,7 @@ public enum QueueTour {
 
     public static func run(say: @escaping @Sendable (String) -> Void) async throws {
         // snippet: queue
-        let queue = JobQueue()  // within the process; JobQueue(sqlite: "jobs.sqlite") is durable
+        let queue = JobQueue()  // within the process; JobQueue(sqlite:) is durable
         let worker = Worker(queue, concurrency: 4) {
             $0.handle(SendEmailNotification.self) { job, context in "sent to user \(job.userID)" }
         }

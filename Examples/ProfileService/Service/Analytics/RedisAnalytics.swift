@@ -18,7 +18,9 @@ struct RedisAnalytics: Analytics {
         async let views = self.redis.zrange(self.viewsKey, from: 0, through: limit - 1, descending: true)
         async let visitors = self.redis.pfcount(self.visitorsKey)
         let rows = try await views.compactMap { member -> AnalyticsReport.Row? in
-            guard let id = Int64(String(decoding: member.member, as: UTF8.self)), let views = Int64(exactly: member.score) else { return nil }
+            guard let id = Int64(String(decoding: member.member, as: UTF8.self)), let views = Int64(exactly: member.score) else {
+                return nil
+            }
             return AnalyticsReport.Row(id: id, views: views)
         }
         return AnalyticsReport(views: rows, visitors: Int64(try await visitors))

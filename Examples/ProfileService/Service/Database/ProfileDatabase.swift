@@ -51,7 +51,9 @@ public struct ProfileDatabase: Sendable {
     }
 
     func profileExists(_ id: Int64) async throws -> Bool {
-        try await self.pool.read { try Bool.fetchOne($0, sql: "SELECT EXISTS (SELECT 1 FROM profile WHERE id = ?)", arguments: [id]) ?? false }
+        try await self.pool.read {
+            try Bool.fetchOne($0, sql: "SELECT EXISTS (SELECT 1 FROM profile WHERE id = ?)", arguments: [id]) ?? false
+        }
     }
 
     func account(email: EmailAddress) async throws -> Account? {

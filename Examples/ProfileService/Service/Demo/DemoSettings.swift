@@ -42,27 +42,27 @@ private struct DemoGreeting: Service {
     func run() async throws {
         let proxy = await self.demo.proxyAddress()
         Console.say(
-                """
+            """
 
-                The profile service runs: two instances, a worker, and a proxy in front.
+            The profile service runs: two instances, a worker, and a proxy in front.
 
-                  \(proxy)
+              \(proxy)
 
-                Try, in another terminal:
+            Try, in another terminal:
 
-                  curl -i \(proxy)/profiles/1
-                  curl -i -o /dev/null \(proxy)/profiles          # X-Cache: miss, then hit
-                  curl -i -c cookies -H 'Content-Type: application/json' \\
-                       -d '{"email":"\(Seed.email(1))","password":"\(Seed.password)"}' \(proxy)/login
-                  curl -i -b cookies -X PUT -H 'Content-Type: application/json' -d '{"name":"New name","bio":""}' \(proxy)/profiles/1
-                  curl -i -b cookies -X POST \(proxy)/profiles/1/notifications
-                  curl \(proxy)/analytics
-                  curl \(proxy)/metrics
+              curl -i \(proxy)/profiles/1
+              curl -i -o /dev/null \(proxy)/profiles          # X-Cache: miss, then hit
+              curl -i -c cookies -H 'Content-Type: application/json' \\
+                   -d '{"email":"\(Seed.email(1))","password":"\(Seed.password)"}' \(proxy)/login
+              curl -i -b cookies -X PUT -H 'Content-Type: application/json' -d '{"name":"New name","bio":""}' \(proxy)/profiles/1
+              curl -i -b cookies -X POST \(proxy)/profiles/1/notifications
+              curl \(proxy)/analytics
+              curl \(proxy)/metrics
 
-                Users are \(Seed.email(1)), \(Seed.email(2)), …; the password of each is: \(Seed.password)
-                The database is \(self.database)
-                Ctrl-C ends it.
-                """)
+            Users are \(Seed.email(1)), \(Seed.email(2)), …; the password of each is: \(Seed.password)
+            The database is \(self.database)
+            Ctrl-C ends it.
+            """)
         try await gracefulShutdown()
     }
 }

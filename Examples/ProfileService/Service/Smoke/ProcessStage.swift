@@ -38,7 +38,9 @@ struct ProcessStage: SmokeStage {
     ) async throws -> (ProcessStage, [ChildProcess]) {
         let ports = try await FreePorts.find(4)
         let namespace = "smoke-\(UUID().uuidString.prefix(8))"
-        let shared = ["--cache", redis, "--sessions", redis, "--queue", "sqlite:\(scratch.path)/jobs.sqlite", "--trusted-proxy", "127.0.0.1"]
+        let shared = [
+            "--cache", redis, "--sessions", redis, "--queue", "sqlite:\(scratch.path)/jobs.sqlite", "--trusted-proxy", "127.0.0.1",
+        ]
         let database = settings.database ?? "\(scratch.path)/profiles.sqlite"
         func serve(_ port: Int, database: String, seed: Int, namespace: String) -> [String] {
             ["serve", "--listen", "127.0.0.1:\(port)", "--database", database, "--seed", "\(seed)", "--cache-namespace", namespace]

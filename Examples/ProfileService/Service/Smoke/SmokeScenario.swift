@@ -75,7 +75,8 @@ struct SmokeScenario: Sendable {
         }
         let hit = hits.sorted()[hits.count / 2]
         return (
-            Self.text("miss %.2f ms, hit %.2f ms (median of 50), after the change %.2f ms", miss.milliseconds, hit, invalidated.milliseconds),
+            Self.text(
+                "miss %.2f ms, hit %.2f ms (median of 50), after the change %.2f ms", miss.milliseconds, hit, invalidated.milliseconds),
             ["miss_ms": miss.milliseconds, "hit_ms": hit, "invalidated_ms": invalidated.milliseconds]
         )
     }
@@ -94,7 +95,10 @@ struct SmokeScenario: Sendable {
         let queries = try await self.queries() - before
         guard queries == 1 else { throw SmokeFailure(description: "200 readers caused \(Int(queries)) queries") }
         let slowest = answers.map(\.milliseconds).max() ?? 0
-        return (Self.text("200 readers, 1 query, the last answer after %.1f ms", slowest), ["readers": 200, "queries": queries, "slowest_ms": slowest])
+        return (
+            Self.text("200 readers, 1 query, the last answer after %.1f ms", slowest),
+            ["readers": 200, "queries": queries, "slowest_ms": slowest]
+        )
     }
 
     @Sendable private func emptyListIsHit() async throws -> (String, [String: Double]) {

@@ -38,7 +38,9 @@ public struct SmokeSettings: Sendable {
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
         return try await HTTPClient.withHTTPClient(configuration: configuration) { client in
             await SmokeScenario(stage: stage, client: client) { step in
-                Console.say("\(step.ok ? "ok  " : "FAIL") \(step.kit.padding(toLength: 13, withPad: " ", startingAt: 0)) \(step.name): \(step.detail)")
+                Console.say(
+                    "\(step.ok ? "ok  " : "FAIL") \(step.kit.padding(toLength: 13, withPad: " ", startingAt: 0)) \(step.name): \(step.detail)"
+                )
             }.run()
         }
     }

@@ -12,7 +12,7 @@ enum Jobs {
             return JobQueue(logger: logger)
         case .sqlite(let path):
             do {
-                return try JobQueue(sqlite: path, logger: logger)
+                return JobQueue(sqlite: try SQLiteQueueDatabase(path: path), logger: logger)
             } catch {
                 throw StartError("--queue sqlite:\(path): cannot be opened or written; name a file in a writable directory")
             }

@@ -23,7 +23,8 @@ public struct ServeSettings: Sendable {
         let metrics = PrometheusRegistry()
         metrics.install()
         self.warnOfMemory(logger)
-        let stores = try await Stores.open(cache: self.cache, sessions: self.sessions, namespace: self.cacheNamespace, metrics: metrics, logger: logger)
+        let stores = try await Stores.open(
+            cache: self.cache, sessions: self.sessions, namespace: self.cacheNamespace, metrics: metrics, logger: logger)
         let hasher = PasswordHasher()
         let database = try await ProfileDatabase(path: self.database, seed: self.seed, hashing: hasher, metrics: metrics)
         let queue = try Jobs.open(self.queue, logger: logger)

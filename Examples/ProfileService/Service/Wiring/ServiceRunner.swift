@@ -1,5 +1,6 @@
 import Logging
 import ServiceLifecycle
+import UnixSignals
 
 /// Runs parts of the service until one ends or the process is told to: TERM and INT let requests in flight finish, for at most
 /// eight seconds, after which what still runs is cancelled.

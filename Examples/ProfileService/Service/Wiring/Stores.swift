@@ -30,7 +30,8 @@ struct Stores: Sendable {
         let sharedRedis = sessionsRedis ?? cacheRedis
         return Stores(
             cache: cache,
-            sessions: Sessions(storage: sessionStorage, policy: SessionPolicy(idle: .seconds(1800), absolute: .seconds(43_200)), logger: logger),
+            sessions: Sessions(
+                storage: sessionStorage, policy: SessionPolicy(idle: .seconds(1800), absolute: .seconds(43_200)), logger: logger),
             throttle: sharedRedis.map { RedisLoginThrottle(redis: $0, keyPrefix: namespace) } ?? MemoryLoginThrottle(),
             analytics: (cacheRedis ?? sessionsRedis).map { RedisAnalytics(redis: $0, keyPrefix: namespace) } ?? MemoryAnalytics(),
             checks: [

@@ -18,7 +18,10 @@ import Darwin
     static let badStarts: [(arguments: [String], names: String)] = [
         (["serve", "--listen", "10.255.255.1:8080"], "--listen 10.255.255.1:8080"),
         (["serve", "--listen", "127.0.0.1:0", "--database", "/nonexistent/directory/file.sqlite"], "/nonexistent/directory/file.sqlite"),
-        (["serve", "--listen", "127.0.0.1:0", "--queue", "sqlite:/nonexistent/directory/jobs.sqlite"], "--queue sqlite:/nonexistent/directory/jobs.sqlite"),
+        (
+            ["serve", "--listen", "127.0.0.1:0", "--queue", "sqlite:/nonexistent/directory/jobs.sqlite"],
+            "--queue sqlite:/nonexistent/directory/jobs.sqlite"
+        ),
         (["serve", "--listen", "0.0.0.0:0", "--insecure-cookies"], "--insecure-cookies"),
         (["serve", "--listen", "127.0.0.1:0", "--cache", "redis://127.0.0.1:notaport"], "--cache"),
         (["serve", "--listen", "127.0.0.1:0", "--seed", "-1"], "--seed"),
@@ -41,7 +44,8 @@ import Darwin
 
     @Test func `an unknown flag or a bad value is named, and the usage may follow`() async throws {
         for (arguments, name) in [
-            (["serve", "--prot", "80"], "--prot"), (["serve", "--listen", "nowhere"], "--listen"), (["serve", "--cache", "disk"], "--cache"),
+            (["serve", "--prot", "80"], "--prot"), (["serve", "--listen", "nowhere"], "--listen"),
+            (["serve", "--cache", "disk"], "--cache"),
             (["demo", "--redis", "redis://127.0.0.1"], "--redis"), (["worker", "--queue", "kafka"], "--queue"), (["start"], "start"),
         ] {
             let outcome = try await ProfileServiceProgram.run(arguments)
@@ -75,7 +79,8 @@ import Darwin
 
     @Test(arguments: [SIGTERM, SIGINT]) func `TERM and INT end demo and serve with 0 within 10 s`(signal: Int32) async throws {
         for (arguments, sign) in [
-            (["demo", "--listen", "127.0.0.1:0", "--seed", "1"], "Ctrl-C"), (["serve", "--listen", "127.0.0.1:0", "--seed", "1"], "serving"),
+            (["demo", "--listen", "127.0.0.1:0", "--seed", "1"], "Ctrl-C"),
+            (["serve", "--listen", "127.0.0.1:0", "--seed", "1"], "serving"),
         ] {
             let running = try ProfileServiceProgram.Running.start(arguments)
             try await eventually(within: .seconds(30)) { (running.output + running.errors).contains(sign) }

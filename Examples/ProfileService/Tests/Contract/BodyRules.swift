@@ -30,7 +30,8 @@ import Testing
                 #expect(try await service.request("POST", "/users", body, via: way, contentType: type).status == 415, "\(type)")
             }
             #expect(try await service.request("POST", "/users", body, via: way, contentType: nil).status == 415)
-            #expect(try await service.request("POST", "/users", body, via: way, contentType: "Application/JSON ; charset=utf-8").status == 201)
+            #expect(
+                try await service.request("POST", "/users", body, via: way, contentType: "Application/JSON ; charset=utf-8").status == 201)
         }
     }
 
@@ -38,7 +39,8 @@ import Testing
         try await ServiceUnderTest.with { service in
             func body(_ bytes: Int) -> String {
                 let frame = #"{"email":"size@example.com","password":"12345678","name":"A","pad":""}"#
-                return frame.replacingOccurrences(of: #""pad":""#, with: #""pad":""# + String(repeating: "x", count: bytes - frame.utf8.count))
+                return frame.replacingOccurrences(
+                    of: #""pad":""#, with: #""pad":""# + String(repeating: "x", count: bytes - frame.utf8.count))
             }
             #expect(try await service.request("POST", "/users", body(65_537), via: way).status == 413)
             #expect(try await service.request("POST", "/users", body(65_536), via: way).status == 201)

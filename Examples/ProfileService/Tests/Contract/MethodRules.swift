@@ -10,7 +10,8 @@ import Testing
     static let allowed: [(path: String, allow: String)] = [
         ("/users", "POST"), ("/login", "POST"), ("/logout", "POST"), ("/me", "GET, HEAD"), ("/profiles", "GET, HEAD"),
         ("/profiles/1", "GET, PUT, HEAD"), ("/profiles/x", "GET, PUT, HEAD"), ("/profiles/1/notifications", "POST"),
-        ("/jobs/1", "GET, HEAD"), ("/analytics", "GET, HEAD"), ("/healthz", "GET, HEAD"), ("/readyz", "GET, HEAD"), ("/metrics", "GET, HEAD"),
+        ("/jobs/1", "GET, HEAD"), ("/analytics", "GET, HEAD"), ("/healthz", "GET, HEAD"), ("/readyz", "GET, HEAD"),
+        ("/metrics", "GET, HEAD"),
     ]
 
     @Test(arguments: Way.allCases) func `a known path with another method is 405 with Allow`(way: Way) async throws {
@@ -104,7 +105,9 @@ import Testing
             // syntax before fields
             #expect(try await service.request("PUT", "/profiles/1", "{", via: way, cookie: mine).status == 400)
             // fields before conflict
-            #expect(try await service.request("POST", "/users", #"{"email":"\#(Seed.email(1))","password":"x","name":"N"}"#, via: way).status == 422)
+            #expect(
+                try await service.request("POST", "/users", #"{"email":"\#(Seed.email(1))","password":"x","name":"N"}"#, via: way).status
+                    == 422)
         }
     }
 }

@@ -34,7 +34,8 @@ import Testing
     @Test func `a visitor is a client address, whatever a client claims`() async throws {
         try await ServiceUnderTest.with { service in
             for number in 1...5 {
-                _ = try await service.request("GET", "/profiles/1", headers: ["X-Real-IP: 10.0.0.\(number)", "X-Forwarded-For: 10.0.0.\(number)"])
+                _ = try await service.request(
+                    "GET", "/profiles/1", headers: ["X-Real-IP: 10.0.0.\(number)", "X-Forwarded-For: 10.0.0.\(number)"])
             }
             #expect(try await service.request("GET", "/analytics").json()["visitors"] as? Int == 1)
         }

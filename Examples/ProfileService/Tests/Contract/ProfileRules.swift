@@ -113,7 +113,9 @@ import Testing
             let cookie = try await service.login(1)
             for round in 0..<20 {
                 let name = "Round \(round)"
-                #expect(try await service.request("PUT", "/profiles/1", #"{"name":"\#(name)","bio":""}"#, onInstance: round % 2, cookie: cookie).status == 200)
+                #expect(
+                    try await service.request("PUT", "/profiles/1", #"{"name":"\#(name)","bio":""}"#, onInstance: round % 2, cookie: cookie)
+                        .status == 200)
                 for instance in 0..<2 {
                     let list = try await service.request("GET", "/profiles", onInstance: instance)
                     #expect(try JSONDecoder().decode([Profile].self, from: Data(list.body))[0].name == name)

@@ -28,7 +28,9 @@ import Testing
     }
 
     @Test func `insecure cookies are refused unless the address is loopback`() {
-        for (address, isAllowed) in [("127.0.0.1:0", true), ("localhost:0", true), ("[::1]:0", true), ("0.0.0.0:0", false), ("10.0.0.1:0", false)] {
+        for (address, isAllowed) in [
+            ("127.0.0.1:0", true), ("localhost:0", true), ("[::1]:0", true), ("0.0.0.0:0", false), ("10.0.0.1:0", false),
+        ] {
             var settings = ServeSettings()
             settings.insecureCookies = true
             settings.listen = ListenAddress(address) ?? settings.listen

@@ -33,7 +33,9 @@ import Testing
         try await ServiceUnderTest.with { service in
             let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
                 for _ in 0..<20 {
-                    group.addTask { try await service.request("POST", "/login", #"{"email":"\#(Seed.email(1))","password":"wrong"}"#).status }
+                    group.addTask {
+                        try await service.request("POST", "/login", #"{"email":"\#(Seed.email(1))","password":"wrong"}"#).status
+                    }
                 }
                 return try await group.reduce(into: []) { $0.append($1) }
             }
