@@ -132,8 +132,16 @@ let package = Package(
         tests(
             "BalancerKitProxyTests",
             ["BalancerKit", "BalancerKitProxy", "BalancerKitTesting", "ScaleCore", "ScaleTesting", logging, nioCore, nioEmbedded, nioPosix]),
-        tests("QueueKitTests", ["QueueKit", "QueueKitTesting", "ScaleCore", "ScaleTesting", logging]),
-        tests("QueueKitSQLiteTests", ["QueueKit", "QueueKitSQLite", "QueueKitTesting", "ScaleCore", "ScaleTesting", grdb]),
+        tests(
+            "QueueKitTests",
+            ["QueueKit", "QueueKitTesting", "ScaleCore", "ScaleTesting", lifecycle, logging, metricsTestKit, tracing]),
+        // A worker in a process of its own, to be killed.
+        .executableTarget(
+            name: "SQLiteWorkerProcess", dependencies: ["QueueKit", "QueueKitSQLite", "ScaleCore"], path: "Tests/SQLiteWorkerProcess",
+            swiftSettings: swiftSettings),
+        tests(
+            "QueueKitSQLiteTests",
+            ["QueueKit", "QueueKitSQLite", "QueueKitTesting", "SQLiteWorkerProcess", "ScaleCore", "ScaleTesting", grdb]),
         tests(
             "SessionStoreTests", ["ScaleCore", "ScaleTesting", "SessionStore", "SessionStoreTesting", inMemoryLogging, logging]),
         tests(

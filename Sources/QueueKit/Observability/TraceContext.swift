@@ -16,7 +16,7 @@ enum TraceContext {
         }
     }
 
-    /// Publishes `message` within a producer span, whose context it carries.
+    /// Gives the message the caller's trace context to carry.
     static func inject(into message: inout TaskMessage) {
         guard let context = ServiceContext.current else { return }
         InstrumentationSystem.instrument.inject(context, into: &message.userHeaders, using: HeaderInjector())

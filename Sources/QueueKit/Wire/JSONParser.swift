@@ -25,6 +25,11 @@ public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The offset in bytes.
     public var offset: Int
 
+    package init(problem: Problem, offset: Int) {
+        self.problem = problem
+        self.offset = offset
+    }
+
     public var description: String {
         let text =
             switch self.problem {

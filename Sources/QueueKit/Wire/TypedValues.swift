@@ -1,9 +1,10 @@
+internal import ScaleCore
+
 #if canImport(FoundationEssentials)
 internal import FoundationEssentials
 #else
 internal import Foundation
 #endif
-internal import ScaleCore
 
 /// The values that kombu's JSON wraps because JSON has no form for them: `{"__type__": "datetime", "__value__": "…"}`.
 ///

@@ -17,6 +17,9 @@ public struct JobHandlers: Sendable {
     ///
     /// The handler's task is cancelled when a soft time limit passes, when the worker's lease is lost, and when the worker's grace at
     /// shutdown is over. What it throws is answered by the job type's retry policy; see ``JobFailure`` and ``JobContext/retry(after:because:)``.
+    ///
+    /// (Disfavoured, so that a closure that only throws is not ambiguous for a job without output.)
+    @_disfavoredOverload
     public mutating func handle<J: Job>(
         _ job: J.Type, _ handler: @escaping @Sendable (J, JobContext) async throws -> J.Output
     ) {
@@ -31,7 +34,7 @@ public struct JobHandlers: Sendable {
     public mutating func handle<J: Job>(
         _ job: J.Type, _ handler: @escaping @Sendable (J, JobContext) async throws -> Void
     ) where J.Output == NoOutput {
-        self.handle(job) { (payload: J, context: JobContext) async throws -> NoOutput in
+        self.handle(job) { (payload: J, context: JobContext) async throws -> J.Output in
             try await handler(payload, context)
             return NoOutput()
         }

@@ -22,7 +22,8 @@ extension Worker {
         do {
             message = try TaskMessage(delivery.message, limits: self.queue.configuration.limits)
         } catch {
-            await self.fail(delivery, id: TaskMessage.id(of: delivery.message), .malformed(error), task: "unregistered", reason: error.description)
+            await self.fail(
+                delivery, id: TaskMessage.id(of: delivery.message), .malformed(error), task: "unregistered", reason: error.description)
             return nil
         }
         let entry = self.handlers.entries[message.task]

@@ -164,8 +164,10 @@ struct WorkerEngine {
         }
     }
 
-    /// When ``tick(at:)`` has something to do; `nil` for a worker at rest.
+    /// When ``tick(at:)`` has something to do; `nil` for a worker at rest, and for one that has stopped: what it left behind is nobody's
+    /// any more, and its leases shall end.
     var nextDeadline: Instant? {
+        guard !self.jobs.isEmpty, self.phase != .stopped else { return nil }
         var deadline: Instant?
         func consider(_ instant: Instant?) {
             guard let instant else { return }
@@ -187,6 +189,7 @@ struct WorkerEngine {
 
     /// Time has passed.
     mutating func tick(at now: Instant) -> [Effect] {
+        guard self.phase != .stopped else { return [] }
         var effects: [Effect] = []
         var extensions: [Slot] = []
         for slot in self.jobs.keys.sorted() {

@@ -66,7 +66,9 @@ final class WorkerSlots: Sendable {
 
     func shutdown() {
         let now = self.time.now()
-        self.stopReceiving { $0.shutdown(at: now); return [] }
+        self.stopReceiving {
+            $0.shutdown(at: now); return []
+        }
     }
 
     func shutdownNow() {

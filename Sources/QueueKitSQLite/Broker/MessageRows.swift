@@ -33,11 +33,12 @@ enum MessageRows {
                 db.cachedStatement(
                     sql: """
                         UPDATE scalekit_queue_messages SET condition = 1, token = token + 1, owner = ?, lease_until = ? WHERE number = ?
-                        RETURNING token, losses, queue, headers, properties, body
+                        RETURNING token, losses, headers, properties, body
                         """), arguments: [request.owner, until, candidate.number])
             guard let row else { throw QueueError(code: .unavailable, message: "a message vanished within a transaction") }
-            let lease = Lease(queue: row["queue"], message: candidate.number, fencingToken: row["token"], owner: request.owner)
-            return Delivery(lease: lease, message: self.message(row), losses: row["losses"])
+            let lease = Lease(
+                queue: candidate.queue, message: candidate.number, fencingToken: row.integer("token"), owner: request.owner)
+            return Delivery(lease: lease, message: self.message(row), losses: Int(clamping: row.integer("losses")))
         }
     }
 
@@ -108,7 +109,8 @@ enum MessageRows {
                 FROM scalekit_queue_messages WHERE queue = :queue
                 """, arguments: ["now": now, "queue": queue])
         guard let row else { return QueueCounts() }
-        return QueueCounts(ready: row["ready"], delayed: row["delayed"], leased: row["leased"], dead: row["dead"])
+        func count(_ column: String) -> Int { Int(clamping: row.integer(column)) }
+        return QueueCounts(ready: count("ready"), delayed: count("delayed"), leased: count("leased"), dead: count("dead"))
     }
 
     static func deadLetters(of queue: String, limit: Int, _ db: Database) throws -> [DeadLetter] {
@@ -120,8 +122,8 @@ enum MessageRows {
                 """, arguments: [queue, max(0, limit)]
         ).map { row in
             DeadLetter(
-                queue: queue, message: self.message(row), reason: row["dead_reason"] ?? "",
-                at: UTCTime(millisecondsSinceEpoch: row["dead_at"] ?? 0))
+                queue: queue, message: self.message(row), reason: row.text("dead_reason") ?? "",
+                at: UTCTime(millisecondsSinceEpoch: row.integer("dead_at")))
         }
     }
 
@@ -161,12 +163,13 @@ enum MessageRows {
     }
 
     private struct Candidate: Comparable {
+        let queue: String
         let priority: Int64
         let readyAt: Int64
         let number: Int64
 
         static func < (left: Candidate, right: Candidate) -> Bool {
-            (-left.priority, left.readyAt, left.number) < (-right.priority, right.readyAt, right.number)
+            (right.priority, left.readyAt, left.number) < (left.priority, right.readyAt, right.number)
         }
     }
 
@@ -177,16 +180,19 @@ enum MessageRows {
                     SELECT number, priority, ready_at FROM scalekit_queue_messages WHERE condition = 0 AND queue = ?
                     ORDER BY priority DESC, ready_at, number LIMIT ?
                     """), arguments: [queue, max(0, limit)]
-        ).map { Candidate(priority: $0["priority"], readyAt: $0["ready_at"], number: $0["number"]) }
+        ).map { row in
+            Candidate(
+                queue: queue, priority: row.integer("priority"), readyAt: row.integer("ready_at"), number: row.integer("number"))
+        }
     }
 
     /// The message of a row. A file may have been damaged or edited: what cannot be read is left out, and the worker will find the message
     /// malformed.
     private static func message(_ row: Row) -> Message {
-        let headers = (row["headers"] as String?).flatMap { try? JSONParser.parse($0) }?.objectValue
-        let properties = (row["properties"] as String?).flatMap { try? JSONParser.parse($0) }?.objectValue
+        let headers = row.text("headers").flatMap { try? JSONParser.parse($0) }?.objectValue
+        let properties = row.text("properties").flatMap { try? JSONParser.parse($0) }?.objectValue
         return Message(
-            headers: headers ?? [:], properties: Message.Properties(json: properties ?? [:]), body: [UInt8](data: row["body"]))
+            headers: headers ?? [:], properties: Message.Properties(json: properties ?? [:]), body: row.bytes("body"))
     }
 }
 #endif

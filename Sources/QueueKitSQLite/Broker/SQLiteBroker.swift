@@ -36,7 +36,7 @@ public final class SQLiteBroker: Broker {
                 return (deliveries, deliveries.isEmpty ? try MessageRows.nextChange(db) : nil)
             }
             guard found.0.isEmpty, request.waits, request.limit > 0 else { return found.0 }
-            let deadline = found.1.map { self.database.time.now().advanced(by: .milliseconds(max(0, $0 - now))) }
+            let deadline = found.1.map { self.database.time.now().advanced(by: .milliseconds(max(0, $0.subtractingSaturating(now)))) }
             try await self.database.changes.wait(for: .messages, after: generation, until: deadline)
         }
     }
@@ -109,6 +109,11 @@ extension UTCTime {
 }
 
 extension Int64 {
+    func subtractingSaturating(_ other: Int64) -> Int64 {
+        let (difference, overflow) = self.subtractingReportingOverflow(other)
+        return overflow ? (self < other ? .min : .max) : difference
+    }
+
     func addingSaturating(_ other: Int64) -> Int64 {
         let (sum, overflow) = self.addingReportingOverflow(other)
         return overflow ? (other < 0 ? .min : .max) : sum

@@ -20,6 +20,7 @@ public final class FakeBroker: Broker {
     public enum Fact: Hashable, Sendable {
         case published(Message, queue: String, notBefore: UTCTime?, at: UTCTime)
         case leased(Delivery)
+        case extended([Lease], refused: Set<Lease>)
         case acknowledged(Lease)
         case released(Lease)
         case retried(Lease, Message, notBefore: UTCTime?)
@@ -97,7 +98,9 @@ public final class FakeBroker: Broker {
         try await self.faults.perform(.extend) {
             let dropped = self.state.withLock { $0.dropped.intersection(leases) }
             let ended = try await self.base.extend(leases.filter { !dropped.contains($0) }, by: duration)
-            return ended.union(dropped)
+            let refused = ended.union(dropped)
+            self.facts.record(.extended(leases, refused: refused))
+            return refused
         }
     }
 

@@ -1,0 +1,95 @@
+#if SQLite
+import Foundation
+import QueueKit
+import QueueKitSQLite
+import ScaleTesting
+import Testing
+
+private struct Mark: Job {
+    static let name = "test.mark"
+    var number: Int
+}
+
+/// The helper's executable stands beside the test bundle.
+private enum Helper {
+    static let path: String? = {
+        var candidates = [CommandLine.arguments[0]]
+        if let executable = Bundle.main.executablePath { candidates.append(executable) }
+        candidates += Bundle.allBundles.compactMap(\.executablePath)
+        return
+            candidates
+            .map { URL(fileURLWithPath: $0).deletingLastPathComponent().appendingPathComponent("SQLiteWorkerProcess").path }
+            .first { FileManager.default.isExecutableFile(atPath: $0) }
+    }()
+}
+
+/// A worker in a process of its own, ended with this object.
+private final class WorkerProcess {
+    private let process = Process()
+
+    init(_ scratch: Scratch, _ mode: String) throws {
+        self.process.executableURL = URL(fileURLWithPath: try #require(Helper.path))
+        self.process.arguments = [scratch.path, scratch.directory, mode]
+        self.process.standardOutput = FileHandle.nullDevice
+        self.process.standardError = FileHandle.nullDevice
+        try self.process.run()
+    }
+
+    func kill() {
+        guard self.process.isRunning else { return }
+        _ = Foundation.kill(self.process.processIdentifier, SIGKILL)
+        self.process.waitUntilExit()
+    }
+
+    deinit { self.kill() }
+}
+
+@Suite struct ProcessTests {
+    private static func notes(_ scratch: Scratch) -> [String] {
+        let text = (try? String(contentsOfFile: scratch.directory + "/runs", encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").map(String.init)
+    }
+
+    @Test func `workers of two processes and of this one never run the same job twice`() async throws {
+        let scratch = try Scratch()
+        let queue = JobQueue(sqlite: try scratch.database())
+        let others = [try WorkerProcess(scratch, "run"), try WorkerProcess(scratch, "run")]
+        for number in 0..<100 { try await queue.enqueue(Mark(number: number)) }
+        try await eventually(within: .seconds(60), "all jobs are done") { try await queue.counts() == QueueCounts() }
+        for other in others { other.kill() }
+        let notes = Self.notes(scratch)
+        #expect(notes.filter { $0.hasPrefix("overlap") } == [])
+        let ends = notes.filter { $0.hasPrefix("end") }
+        #expect(ends.count == 100)
+        #expect(Set(ends).count == 100)
+    }
+
+    @Test func `a job whose process is killed runs again elsewhere, once`() async throws {
+        let scratch = try Scratch()
+        let queue = JobQueue(sqlite: try scratch.database())
+        let receipt = try await queue.enqueue(Mark(number: 1))
+        let victim = try WorkerProcess(scratch, "hang")
+        try await eventually(within: .seconds(60), "the job has begun") { Self.notes(scratch) == ["begin 1 losses 0"] }
+        victim.kill()
+        let losses = RecordedFacts<Int>()
+        let worker = Worker(queue, concurrency: 1) { $0.handle(Mark.self) { _, context in losses.record(context.losses) } }
+        let running = Task { try await worker.run() }
+        // The victim's lease lasts a second of real time; it is waited for, not slept for.
+        _ = try await receipt.value(timeout: .seconds(60))
+        #expect(losses.all == [1])
+        #expect(try await queue.counts() == QueueCounts())
+        running.cancel()
+        try await running.value
+    }
+
+    @Test func `a worker is woken by what another process enqueues, and a caller by what another process finishes`() async throws {
+        let scratch = try Scratch()
+        let queue = JobQueue(sqlite: try scratch.database())
+        let other = try WorkerProcess(scratch, "run")
+        let receipt = try await queue.enqueue(Mark(number: 1))
+        _ = try await receipt.value(timeout: .seconds(60))
+        other.kill()
+        #expect(Self.notes(scratch) == ["begin 1 losses 0", "end 1"])
+    }
+}
+#endif

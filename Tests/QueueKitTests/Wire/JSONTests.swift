@@ -1,0 +1,86 @@
+import QueueKit
+import Testing
+
+@Suite struct JSONTests {
+    @Test(
+        arguments: [
+            ("null", .null), ("true", true), ("false", false), ("0", 0), ("-0", 0), ("-12", -12), ("9223372036854775807", .integer(.max)),
+            ("9223372036854775808", .bigInteger("9223372036854775808")), ("1.5", 1.5), ("2.0", .double(2)), ("1e3", .double(1000)),
+            ("-1.5E-2", -0.015), ("Infinity", .double(.infinity)), ("-Infinity", .double(-.infinity)), (#""""#, ""),
+            (#""a\"\\\/\b\f\n\r\t""#, "a\"\\/\u{8}\u{C}\n\r\t"),
+            (#""\u00e9""#, "é"), (#""\ud83d\ude00""#, "😀"), (#""😀""#, "😀"), (#""\ud83d""#, "\u{FFFD}"), (#""\ud83dx""#, "\u{FFFD}x"),
+            (#""\ud83d\u0041""#, "\u{FFFD}A"), (#""\ude00""#, "\u{FFFD}"), ("[]", []), ("{}", [:]), (" [ 1 , [ ] , { } ] ", [1, [], [:]]),
+            (#"{"a":1,"b":{"c":[null]}}"#, ["a": 1, "b": ["c": [nil]]]), (#"{"a":1,"a":2}"#, ["a": 2]),
+        ] as [(String, JSONValue)])
+    func `JSON as Python writes it is read`(_ text: String, _ value: JSONValue) throws {
+        #expect(try JSONParser.parse(text) == value)
+    }
+
+    @Test func `NaN is read and written`() throws {
+        guard case .double(let value) = try JSONParser.parse("NaN") else { throw JSONError(problem: .invalidNumber, offset: 0) }
+        #expect(value.isNaN)
+        #expect(JSONValue.array([.double(.nan), .double(.infinity), .double(-.infinity)]).jsonText() == "[NaN,Infinity,-Infinity]")
+    }
+
+    @Test(
+        arguments: [
+            ("", .unexpectedEnd, 0), (" ", .unexpectedEnd, 1), ("tru", .unexpectedEnd, 3), ("trux", .unexpectedByte, 3),
+            ("nul", .unexpectedEnd, 3),
+            ("[", .unexpectedEnd, 1), ("[1", .unexpectedEnd, 2), ("[1,", .unexpectedEnd, 3), ("[1,]", .unexpectedByte, 3),
+            ("[1 2]", .unexpectedByte, 3),
+            ("{", .unexpectedEnd, 1), ("{1:2}", .unexpectedByte, 1), (#"{"a""#, .unexpectedEnd, 4), (#"{"a" 1}"#, .unexpectedByte, 5),
+            (#"{"a":1,}"#, .unexpectedByte, 7),
+            ("01", .invalidNumber, 2), ("-", .invalidNumber, 1), ("1.", .invalidNumber, 2), ("1e", .invalidNumber, 2),
+            (".5", .unexpectedByte, 0), ("+1", .unexpectedByte, 0),
+            (#""a"#, .unexpectedEnd, 2), ("\"\n\"", .invalidString, 1), (#""\x""#, .invalidString, 3), (#""\u12"#, .unexpectedEnd, 5),
+            (#""\u12g4""#, .invalidString, 5),
+            ("1 2", .trailingBytes, 2), ("[]]", .trailingBytes, 2), ("-NaN", .invalidNumber, 1),
+        ] as [(String, JSONError.Problem, Int)])
+    func `what is not JSON is refused with the place`(_ text: String, _ problem: JSONError.Problem, _ offset: Int) {
+        #expect(throws: JSONError(problem: problem, offset: offset)) { try JSONParser.parse(text) }
+    }
+
+    @Test func `bytes that are not UTF-8 are refused`() {
+        #expect(throws: JSONError(problem: .invalidString, offset: 1)) { try JSONParser.parse([0x22, 0xFF, 0x22]) }
+    }
+
+    @Test func `nesting up to the limit is read, one deeper is refused`() throws {
+        var limits = JSONLimits()
+        limits.maximumDepth = 3
+        #expect(try JSONParser.parse("[[[]]]", limits: limits) == [[[]]])
+        #expect(throws: JSONError(problem: .tooDeep(limit: 3), offset: 3)) { try JSONParser.parse("[[[[]]]]", limits: limits) }
+        #expect(throws: JSONError(problem: .tooDeep(limit: 3), offset: 15)) {
+            try JSONParser.parse(#"{"a":{"a":{"a":{}}}}"#, limits: limits)
+        }
+        // A hundred thousand brackets must not reach the end of the stack.
+        #expect(throws: JSONError.self) { try JSONParser.parse([UInt8](repeating: UInt8(ascii: "["), count: 100_000)) }
+    }
+
+    @Test func `a document of the greatest size is read, one byte more is refused`() throws {
+        var limits = JSONLimits()
+        limits.maximumBytes = 4
+        #expect(try JSONParser.parse("1234", limits: limits) == 1234)
+        #expect(throws: JSONError(problem: .tooLarge(limit: 4), offset: 4)) { try JSONParser.parse("12345", limits: limits) }
+    }
+
+    @Test(
+        arguments: [
+            (["a": [1, -2, 1.5, true, false, nil], "b": "é😀"], #"{"a":[1,-2,1.5,true,false,null],"b":"é😀"}"#),
+            (.bigInteger("123456789012345678901"), "123456789012345678901"), ("\"\\\u{8}\u{C}\n\r\t\u{1}", #""\"\\\b\f\n\r\t\u0001""#),
+            (.double(2), "2.0"), (.double(1e21), "1e+21"),
+        ] as [(JSONValue, String)])
+    func `JSON is written compactly and read back`(_ value: JSONValue, _ text: String) throws {
+        #expect(value.jsonText() == text)
+        #expect(try JSONParser.parse(text) == value)
+    }
+
+    @Test func `the keys of an object keep their order, and can be taken away`() {
+        var object: JSONObject = ["z": 1, "a": 2, "m": 3]
+        object["a"] = nil
+        object["z"] = 9
+        object["b"] = 4
+        #expect(object.keys == ["z", "m", "b"])
+        #expect(object.map(\.value) == [9, 3, 4])
+        #expect(object == ["b": 4, "m": 3, "z": 9])
+    }
+}
