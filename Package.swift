@@ -24,6 +24,7 @@ let hummingbird = Target.Dependency.product(
 let hummingbirdTesting = Target.Dependency.product(
     name: "HummingbirdTesting", package: "hummingbird", condition: .when(traits: ["Hummingbird"]))
 let inMemoryLogging = Target.Dependency.product(name: "InMemoryLogging", package: "swift-log")
+let inMemoryTracing = Target.Dependency.product(name: "InMemoryTracing", package: "swift-distributed-tracing")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
@@ -128,7 +129,12 @@ let package = Package(
         tests(
             "CacheKitRedisTests",
             ["CacheKit", "CacheKitRedis", "CacheKitTesting", "ScaleCore", "ScaleRedis", "ScaleTesting", "TestServers"]),
-        tests("BalancerKitTests", ["BalancerKit", "BalancerKitTesting", "ScaleCore", "ScaleTesting"]),
+        tests(
+            "BalancerKitTests",
+            [
+                "BalancerKit", "BalancerKitTesting", "ScaleCore", "ScaleTesting", inMemoryTracing, logging, metrics, metricsTestKit,
+                tracing,
+            ]),
         tests(
             "BalancerKitProxyTests",
             ["BalancerKit", "BalancerKitProxy", "BalancerKitTesting", "ScaleCore", "ScaleTesting", logging, nioCore, nioEmbedded, nioPosix]),

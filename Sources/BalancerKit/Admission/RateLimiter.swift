@@ -1,4 +1,4 @@
-import Metrics
+public import Metrics
 public import ScaleCore
 
 /// Limits how often something may happen per key: nginx's `limit_req`, as a call.
@@ -21,14 +21,18 @@ public final class RateLimiter: Sendable {
     /// - Parameters:
     ///   - limits: those that hold together, in the order in which they are asked.
     ///   - name: what the limiter is called in metrics and errors.
+    ///   - metrics: where `ratelimiter.requests` goes, counted by verdict; nothing is the process' own.
     /// - Throws: `BalancerError` with the code `invalidConfiguration`, which names the setting.
-    public init(limits: [RateLimit], name: String = "limiter", time: TimeSource = .system) throws(BalancerError) {
+    public init(
+        limits: [RateLimit], name: String = "limiter", time: TimeSource = .system, metrics: (any MetricsFactory)? = nil
+    ) throws(BalancerError) {
+        let factory = metrics ?? MetricsSystem.factory
         self.state = Locked(try RateLimitState(limits))
         self.name = name
         self.time = time
-        self.passed = Counter(label: "ratelimiter.requests", dimensions: [("limiter", name), ("verdict", "pass")])
-        self.delayed = Counter(label: "ratelimiter.requests", dimensions: [("limiter", name), ("verdict", "delay")])
-        self.rejected = Counter(label: "ratelimiter.requests", dimensions: [("limiter", name), ("verdict", "reject")])
+        self.passed = Counter(label: "ratelimiter.requests", dimensions: [("limiter", name), ("verdict", "pass")], factory: factory)
+        self.delayed = Counter(label: "ratelimiter.requests", dimensions: [("limiter", name), ("verdict", "delay")], factory: factory)
+        self.rejected = Counter(label: "ratelimiter.requests", dimensions: [("limiter", name), ("verdict", "reject")], factory: factory)
     }
 
     /// A limiter with a single limit.

@@ -1,5 +1,6 @@
 import Logging
 import ScaleCore
+import Tracing
 
 extension Balancer {
     /// Runs `body` with an endpoint, and where it fails and a repeat is safe, again with another one.
@@ -18,10 +19,21 @@ extension Balancer {
         isIdempotent: Bool = false, _ body: (_ endpoint: Endpoint) async throws -> Value
     ) async throws -> Value {
         try Task.checkCancellation()
+        let tracer: any Tracer = self.configuration.tracer ?? InstrumentationSystem.tracer
+        return try await tracer.withAnySpan("balancer call", ofKind: .internal) { span in
+            span.attributes["balancer.name"] = self.configuration.name
+            return try await self.attempts(isIdempotent: isIdempotent, span, body)
+        }
+    }
+
+    private func attempts<Value>(
+        isIdempotent: Bool, _ span: any Span, _ body: (_ endpoint: Endpoint) async throws -> Value
+    ) async throws -> Value {
         let began = self.configuration.time.now()
         var history = CallHistory()
         var selection = try self.pickFirst(&history, at: began)
         while true {
+            span.note(selection.endpoint, attempts: history.attempts)
             do {
                 let value = try await body(selection.endpoint)
                 self.report(selection, .success)
@@ -79,5 +91,20 @@ extension Balancer {
         case .restBegan: self.configuration.logger.warning("endpoint rests after failures", metadata: metadata)
         case .recovered: self.configuration.logger.notice("endpoint answers again", metadata: metadata)
         }
+    }
+}
+
+extension Span {
+    /// Notes the endpoint of the latest attempt, by OpenTelemetry's names, and how many attempts there were.
+    fileprivate func note(_ endpoint: Endpoint, attempts: Int) {
+        guard self.isRecording else { return }
+        switch endpoint.address {
+        case .host(let host, let port):
+            self.attributes["server.address"] = host
+            self.attributes["server.port"] = port
+        case .unix(let path):
+            self.attributes["server.address"] = path
+        }
+        self.attributes["balancer.attempts"] = attempts
     }
 }

@@ -1,3 +1,4 @@
+import Metrics
 import ScaleCore
 
 /// Spreads calls over a group of endpoints, sets failing ones aside, and repeats a call on another one where that is safe.
@@ -27,7 +28,7 @@ public final class Balancer: Sendable {
         try configuration.validate()
         self.endpoints = Locked(try EndpointSet(endpoints, strategy: strategy, random: random))
         self.configuration = configuration
-        self.metrics = BalancerMetrics(name: configuration.name)
+        self.metrics = BalancerMetrics(name: configuration.name, factory: configuration.metrics ?? MetricsSystem.factory)
     }
 
     /// Replaces the endpoints, as when a deployment adds machines or service discovery has news.

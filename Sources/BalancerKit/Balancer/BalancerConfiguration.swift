@@ -1,5 +1,7 @@
 public import Logging
+public import Metrics
 public import ScaleCore
+public import Tracing
 
 /// Settings of a ``Balancer``; right when empty.
 public struct BalancerConfiguration: Sendable {
@@ -17,6 +19,12 @@ public struct BalancerConfiguration: Sendable {
 
     /// Gets a warning when an endpoint begins to rest, a notice when it is back, a debug line per repeat.
     public var logger = Logger(label: "BalancerKit")
+
+    /// Where metrics go; nothing is the process' own.
+    public var metrics: (any MetricsFactory)?
+
+    /// Where spans go, one per call with the attempts in it; nothing is the process' own.
+    public var tracer: (any Tracer)?
 
     public init() {}
 

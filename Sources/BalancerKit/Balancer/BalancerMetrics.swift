@@ -13,15 +13,15 @@ struct BalancerMetrics: Sendable {
     private let abandoned: Counter
     private let duration: Timer
 
-    init(name: String) {
+    init(name: String, factory: any MetricsFactory) {
         let balancer = ("balancer", name)
-        self.repeats = Counter(label: "balancer.repeats", dimensions: [balancer])
-        self.unavailable = Counter(label: "balancer.unavailable", dimensions: [balancer])
-        self.active = Meter(label: "balancer.active", dimensions: [balancer])
-        self.successes = Counter(label: "balancer.attempts", dimensions: [balancer, ("outcome", "success")])
-        self.failures = Counter(label: "balancer.attempts", dimensions: [balancer, ("outcome", "failure")])
-        self.abandoned = Counter(label: "balancer.attempts", dimensions: [balancer, ("outcome", "abandoned")])
-        self.duration = Timer(label: "balancer.attempt.duration", dimensions: [balancer])
+        self.repeats = Counter(label: "balancer.repeats", dimensions: [balancer], factory: factory)
+        self.unavailable = Counter(label: "balancer.unavailable", dimensions: [balancer], factory: factory)
+        self.active = Meter(label: "balancer.active", dimensions: [balancer], factory: factory)
+        self.successes = Counter(label: "balancer.attempts", dimensions: [balancer, ("outcome", "success")], factory: factory)
+        self.failures = Counter(label: "balancer.attempts", dimensions: [balancer, ("outcome", "failure")], factory: factory)
+        self.abandoned = Counter(label: "balancer.attempts", dimensions: [balancer, ("outcome", "abandoned")], factory: factory)
+        self.duration = Timer(label: "balancer.attempt.duration", dimensions: [balancer], factory: factory)
     }
 
     func began() { self.active.increment() }
