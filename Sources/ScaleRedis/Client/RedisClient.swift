@@ -59,7 +59,7 @@ public final class RedisClient: RedisCommandSender, Service {
 
     public func pipeline(_ commands: [RedisCommand]) async throws -> [Result<RedisValue, RedisError>] {
         guard let first = commands.first else { return [] }
-        for command in commands { try CommandRules.check(command, isExclusive: false) }
+        try CommandRules.check(commands, isExclusive: false)
         let replies = try await self.execute(CommandBatch(commands: commands), key: first.arguments.first)
         return try replies.results(for: commands, self.address)
     }

@@ -11,9 +11,8 @@ extension RedisConfiguration {
         if let idle = self.idleTimeout, idle <= .zero { try reject("idleTimeout must be positive") }
         if self.maximumInFlight < 1 { try reject("maximumInFlight must be at least 1") }
         if self.maximumWaiting < 0 { try reject("maximumWaiting must not be negative") }
-        if self.maximumUnwrittenBytes < 1 { try reject("maximumUnwrittenBytes must be at least 1") }
-        if self.backoffBase <= .zero || self.backoffCap < self.backoffBase {
-            try reject("backoffBase must be positive and not above backoffCap")
+        if !(1...CommandRules.maximumEncodedBytes).contains(self.maximumUnwrittenBytes) {
+            try reject("maximumUnwrittenBytes must be at least 1 and at most \(CommandRules.maximumEncodedBytes)")
         }
         let limits = self.replyLimits
         if [limits.bulkBytes, limits.arrayElements, limits.lineBytes, limits.nesting, limits.replyBytes].contains(where: { $0 < 1 }) {
@@ -33,7 +32,7 @@ extension ConnectionSettings {
         self.maximumInFlight = configuration.maximumInFlight
         self.maximumWaiting = configuration.maximumWaiting
         self.maximumUnwrittenBytes = configuration.maximumUnwrittenBytes
-        self.backoff = ReconnectBackoff(base: configuration.backoffBase, cap: configuration.backoffCap)
+        self.backoff = configuration.backoff
         self.reconnects = reconnects
         self.greeting = Greeting(configuration, url: url)
     }

@@ -36,12 +36,9 @@ public struct RedisConfiguration: Sendable {
     /// How many encoded bytes may wait for a socket that takes no more; callers beyond it wait in order. Default 4 MiB.
     public var maximumUnwrittenBytes = 4 * 1024 * 1024
 
-    /// The ceiling of the first rest after a failed attempt to connect; it doubles with each failure. The rest itself is drawn evenly
-    /// from zero to the ceiling (full jitter). Default 50 ms.
-    public var backoffBase: Duration = .milliseconds(50)
-
-    /// The highest ceiling of a rest. Default 2 s.
-    public var backoffCap: Duration = .seconds(2)
+    /// The rests after failed attempts to connect; the failures are counted from the last reply. Attempts are made for as long as
+    /// somebody waits, whatever the policy's number of attempts. Default: full jitter below 50 ms, doubled up to 2 s.
+    public var backoff = RetryPolicy(baseDelay: .milliseconds(50), maximumDelay: .seconds(2), maximumAttempts: nil)
 
     /// How large a reply may be.
     public var replyLimits = RedisReplyLimits()

@@ -15,16 +15,21 @@ enum CommandRules {
     /// The longest argument that a server accepts by default (`proto-max-bulk-len`).
     static let maximumArgumentBytes = 512 * 1024 * 1024
 
+    /// The most that a command, or several written as one, may take when encoded. NIO's buffers end at 4 GiB.
+    static let maximumEncodedBytes = 1024 * 1024 * 1024
+
     static func use(of command: RedisCommand) -> Use {
         switch command.name.uppercased() {
         case "SUBSCRIBE", "UNSUBSCRIBE", "PSUBSCRIBE", "PUNSUBSCRIBE", "SSUBSCRIBE", "SUNSUBSCRIBE":
             return .never("use subscribe(channels:patterns:)")
-        case "MONITOR", "SYNC", "PSYNC", "QUIT", "RESET":
+        case "MONITOR", "SYNC", "PSYNC", "REPLCONF", "QUIT", "RESET":
             return .never("it ends the exchange of commands and replies")
         case "HELLO", "AUTH":
             return .never("the client speaks RESP2 and signs in by its configuration")
         case "CLIENT":
             return self.isFirstArgument(of: command, "REPLY") ? .never("replies may not be switched off") : .shared
+        case "SCRIPT":
+            return self.isFirstArgument(of: command, "DEBUG") ? .never("the debugger speaks another protocol") : .shared
         case "SELECT":
             return .exclusive
         case "WATCH", "UNWATCH", "MULTI", "EXEC", "DISCARD":
@@ -38,14 +43,20 @@ enum CommandRules {
         }
     }
 
+    /// Checks commands that are to be written as one.
+    static func check(_ commands: [RedisCommand], isExclusive: Bool) throws(RedisError) {
+        for command in commands { try self.check(command, isExclusive: isExclusive) }
+        let total = commands.reduce(0) { $0 &+ $1.encodedCapacity }
+        guard total <= self.maximumEncodedBytes else {
+            throw RedisError(
+                code: .invalidCommand, message: "\(commands.count) commands have \(total) bytes together, over the limit of \(self.maximumEncodedBytes)")
+        }
+    }
+
     /// Checks a command for a connection that others use, too, or for one of the caller's own.
     static func check(_ command: RedisCommand, isExclusive: Bool) throws(RedisError) {
         guard !command.name.isEmpty else { throw RedisError(code: .invalidCommand, message: "a command needs a name") }
-        for argument in command.arguments where argument.byteCount > self.maximumArgumentBytes {
-            throw RedisError(
-                code: .invalidCommand, message: "an argument has \(argument.byteCount) bytes, over the limit of \(self.maximumArgumentBytes)",
-                command: command.name)
-        }
+        try self.checkSizes(of: command)
         switch self.use(of: command) {
         case .shared: return
         case .exclusive where isExclusive: return
@@ -54,6 +65,24 @@ enum CommandRules {
                 code: .invalidCommand, message: "only on a connection of one's own: use withConnection", command: command.name)
         case .never(let reason):
             throw RedisError(code: .invalidCommand, message: "cannot be sent: \(reason)", command: command.name)
+        }
+    }
+
+    private static func checkSizes(of command: RedisCommand) throws(RedisError) {
+        var total = command.name.utf8.count
+        for argument in command.arguments {
+            let count = argument.byteCount
+            total &+= RESPEncoder.bulkCapacity(count)
+            guard count <= self.maximumArgumentBytes else {
+                throw RedisError(
+                    code: .invalidCommand, message: "an argument has \(count) bytes, over the limit of \(self.maximumArgumentBytes)",
+                    command: command.name)
+            }
+        }
+        guard total <= self.maximumEncodedBytes else {
+            throw RedisError(
+                code: .invalidCommand, message: "the command has \(total) bytes, over the limit of \(self.maximumEncodedBytes)",
+                command: command.name)
         }
     }
 

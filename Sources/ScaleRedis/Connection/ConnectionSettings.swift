@@ -10,7 +10,7 @@ struct ConnectionSettings: Sendable {
     var maximumWaiting = 65_536
     /// Encoded bytes that may wait for a socket that takes no more.
     var maximumUnwrittenBytes = 4 * 1024 * 1024
-    var backoff = ReconnectBackoff()
+    var backoff = RetryPolicy(baseDelay: .milliseconds(50), maximumDelay: .seconds(2), maximumAttempts: nil)
     /// False for a connection whose state on the server (WATCH) must not be lost in silence.
     var reconnects = true
     var greeting = Greeting()
@@ -23,20 +23,4 @@ struct ConnectionSettings: Sendable {
 
     /// A patience without end, for commands that block on the server until something comes.
     static let endless = Duration.nanoseconds(Int64.max / 4)
-}
-
-/// How long to rest after an attempt to connect has failed: exponential with full jitter.
-///
-/// Full jitter (a rest drawn evenly from zero to the bound) spreads the clients of a restarted server best; see "Exponential Backoff
-/// And Jitter", AWS Architecture Blog, 2015.
-struct ReconnectBackoff: Sendable {
-    var base: Duration = .milliseconds(50)
-    var cap: Duration = .seconds(2)
-
-    /// The rest after `failures` failures in a row; `jitter` is drawn from 0..<1.
-    func rest(failures: Int, jitter: Double) -> Duration {
-        var bound = self.base
-        for _ in 1..<max(1, min(failures, 32)) where bound < self.cap { bound = bound + bound }
-        return .nanoseconds(Int64(Double(min(bound, self.cap).wholeNanoseconds) * min(max(jitter, 0), 1)))
-    }
 }

@@ -8,17 +8,17 @@ extension ConnectionStateMachine {
     }
 
     /// The channel failed or ended, or could not be made.
-    mutating func lost(epoch: UInt64, _ error: RedisError, at now: Instant, jitter: Double) -> Turn {
+    mutating func lost(epoch: UInt64, _ error: RedisError, at now: Instant, using random: inout some RandomNumberGenerator) -> Turn {
         guard epoch == self.epoch else { return Turn() }
         switch self.phase {
-        case .connecting, .greeting, .ready, .draining: return self.giveUp(error, at: now, jitter: jitter)
+        case .connecting, .greeting, .ready, .draining: return self.giveUp(error, at: now, using: &random)
         case .disconnected, .resting, .refused, .closed: return Turn()
         }
     }
 
     /// The coarse timer: everything whose time has passed.
-    mutating func tick(at now: Instant, jitter: Double) -> Turn {
-        var turn = self.expire(at: now, jitter: jitter)
+    mutating func tick(at now: Instant, using random: inout some RandomNumberGenerator) -> Turn {
+        var turn = self.expire(at: now, using: &random)
         for call in self.waiting.removeExpired(at: now) { turn.failed.append((call.waiter, self.expiryError)) }
         return turn
     }
@@ -51,25 +51,25 @@ extension ConnectionStateMachine {
 }
 
 extension ConnectionStateMachine {
-    private mutating func expire(at now: Instant, jitter: Double) -> Turn {
+    private mutating func expire(at now: Instant, using random: inout some RandomNumberGenerator) -> Turn {
         switch self.phase {
         case .connecting(let deadline) where deadline <= now, .greeting(_, let deadline) where deadline <= now:
             let limit = self.settings.connectTimeout
-            return self.abandon(RedisError(code: .connectionFailed, message: "no connection within \(limit)"), at: now, jitter: jitter)
+            return self.abandon(RedisError(code: .connectionFailed, message: "no connection within \(limit)"), at: now, using: &random)
         case .ready, .draining:
-            return self.expireCalls(at: now, jitter: jitter)
+            return self.expireCalls(at: now, using: &random)
         case .disconnected, .resting, .connecting, .greeting, .refused, .closed:
             return Turn()
         }
     }
 
-    private mutating func expireCalls(at now: Instant, jitter: Double) -> Turn {
+    private mutating func expireCalls(at now: Instant, using random: inout some RandomNumberGenerator) -> Turn {
         if case .draining(let deadline) = self.phase, deadline <= now { return self.finish(Self.shutDownError) }
         let limit = self.settings.commandTimeout
         if let oldest = self.batches.first, self.patience < ConnectionSettings.endless,
             oldest.at.advanced(by: limit + self.patience) <= now
         {
-            return self.abandon(RedisError(code: .timeout, message: "no reply within \(limit)"), at: now, jitter: jitter)
+            return self.abandon(RedisError(code: .timeout, message: "no reply within \(limit)"), at: now, using: &random)
         }
         if let idle = self.settings.idleTimeout, self.inFlight.isEmpty, self.waiting.isEmpty,
             self.lastActivity.advanced(by: idle) <= now
@@ -83,23 +83,24 @@ extension ConnectionStateMachine {
     }
 
     /// Gives the connection up by our own decision.
-    private mutating func abandon(_ error: RedisError, at now: Instant, jitter: Double) -> Turn {
-        var turn = self.giveUp(error, at: now, jitter: jitter)
+    private mutating func abandon(_ error: RedisError, at now: Instant, using random: inout some RandomNumberGenerator) -> Turn {
+        var turn = self.giveUp(error, at: now, using: &random)
         turn.closesChannel = true
         return turn
     }
 
     /// The connection is gone: fails what was written, keeps what was not, and rests before the next attempt.
-    mutating func giveUp(_ error: RedisError, at now: Instant, jitter: Double) -> Turn {
-        if case .draining = self.phase { return self.finish(error) }
-        guard self.settings.reconnects else { return self.finish(error) }
+    mutating func giveUp(_ error: RedisError, at now: Instant, using random: inout some RandomNumberGenerator) -> Turn {
+        if case .draining = self.phase { return self.finish(error, at: now) }
+        // Until it was ready once there is nothing to lose, and a server that is down is waited for.
+        guard self.settings.reconnects || !self.hasBeenReady else { return self.finish(error, at: now) }
         var turn = Turn()
         self.failWritten(error, at: now, into: &turn)
         self.keepUnwritten(at: now)
         self.forget()
         self.failures += 1
         self.lastFailure = error
-        let rest = self.settings.backoff.rest(failures: self.failures, jitter: jitter)
+        let rest = self.settings.backoff.delay(afterFailures: self.failures, using: &random)
         self.phase = .disconnected(notBefore: now.advanced(by: rest))
         if !self.waiting.isEmpty {
             self.phase = .resting
@@ -122,10 +123,10 @@ extension ConnectionStateMachine {
     }
 
     /// The end, for good.
-    mutating func finish(_ error: RedisError) -> Turn {
+    mutating func finish(_ error: RedisError, at now: Instant = .distantFuture) -> Turn {
         if case .closed = self.phase { return Turn(action: .finish) }
         var turn = Turn(action: .finish, closesChannel: true)
-        self.failWritten(error, at: Instant(nanoseconds: .min), into: &turn)
+        self.failWritten(error, at: now, into: &turn)
         for call in self.inFlight {
             if let waiter = call.waiter { turn.failed.append((waiter, error)) }
         }

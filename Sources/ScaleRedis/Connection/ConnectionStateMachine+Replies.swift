@@ -23,20 +23,20 @@ extension ConnectionStateMachine {
 
     /// Gives replies to the calls in their order. `deliveries` gets those that somebody still waits for.
     mutating func received(
-        _ replies: [RedisValue], epoch: UInt64, at now: Instant, jitter: Double, deliveries: inout [Delivery]
+        _ replies: [RedisValue], epoch: UInt64, at now: Instant, using random: inout some RandomNumberGenerator, deliveries: inout [Delivery]
     ) -> Received {
         var received = Received()
         guard epoch == self.epoch else { return received }
         for reply in replies {
             switch self.phase {
             case .greeting(let answered, let deadline):
-                received.turn = self.greeted(reply, answered: answered, deadline: deadline, at: now, jitter: jitter)
+                received.turn = self.greeted(reply, answered: answered, deadline: deadline, at: now, using: &random)
                 if received.turn.closesChannel { return received }
             case .ready, .draining:
                 guard self.deliver(reply, at: now, received: &received, deliveries: &deliveries) else {
                     let fault = RedisError(code: .protocolViolation, message: "the server sent \(ReplyFault.unsolicited)")
                     let replies = received.replies
-                    received = Received(turn: self.giveUp(fault, at: now, jitter: jitter), replies: replies)
+                    received = Received(turn: self.giveUp(fault, at: now, using: &random), replies: replies)
                     received.turn.closesChannel = true
                     return received
                 }
@@ -51,7 +51,7 @@ extension ConnectionStateMachine {
     }
 
     /// One reply to the greeting.
-    private mutating func greeted(_ reply: RedisValue, answered: Int, deadline: Instant, at now: Instant, jitter: Double) -> Turn {
+    private mutating func greeted(_ reply: RedisValue, answered: Int, deadline: Instant, at now: Instant, using random: inout some RandomNumberGenerator) -> Turn {
         let steps = self.settings.greeting.steps
         guard answered < steps.count else { return Turn() }
         switch Greeting.judge(reply, to: steps[answered]) {
@@ -60,11 +60,12 @@ extension ConnectionStateMachine {
             return Turn()
         case .proceed:
             self.phase = .ready
+            self.hasBeenReady = true
             self.lastActivity = now
             self.lastFailure = nil
             return self.promote() ? Turn(action: .wake) : Turn()
         case .failed(let error):
-            var turn = self.giveUp(error, at: now, jitter: jitter)
+            var turn = self.giveUp(error, at: now, using: &random)
             turn.closesChannel = true
             return turn
         case .refused(let error):

@@ -74,6 +74,7 @@ struct ConnectionStateMachine<Waiter> {
     /// Attempts that failed since a reply last came.
     var failures = 0
     var lastFailure: RedisError?
+    var hasBeenReady = false
 
     var inFlight = Deque<InFlightCall<Waiter>>()
     var inFlightReplies = 0

@@ -14,6 +14,8 @@ final class PipelinedConnection: Sendable {
     private struct LoopState {
         var channel: (any Channel)?
         var channelEpoch: UInt64 = 0
+        /// Done when the last channel that was given up is closed.
+        var closing: EventLoopFuture<Void>?
         var timer: RepeatedTask?
         var deliveries: [Machine.Delivery] = []
     }
@@ -170,6 +172,7 @@ extension PipelinedConnection {
         let epoch = self.machine.withLock { $0.epoch }
         guard let channel = self.loop.value.channel, self.loop.value.channelEpoch != epoch else { return }
         self.loop.value.channel = nil
+        self.loop.value.closing = channel.closeFuture
         channel.close(promise: nil)
     }
 
@@ -177,6 +180,11 @@ extension PipelinedConnection {
         self.loop.value.timer?.cancel()
         self.loop.value.timer = nil
         self.metrics.close()
+        let closing = self.loop.value.closing ?? self.eventLoop.makeSucceededVoidFuture()
+        closing.whenComplete { _ in self.resumeEndingWaiters() }
+    }
+
+    private func resumeEndingWaiters() {
         let waiters: [CheckedContinuation<Void, Never>] = self.ending.withLock { ending in
             defer { ending = .ended }
             if case .open(let waiters) = ending { return waiters }
@@ -194,9 +202,8 @@ extension PipelinedConnection {
 
     private func tick() {
         let now = self.time.now()
-        let (turn, isQuiet) = self.machine.withLock { machine in
-            (machine.tick(at: now, jitter: .random(in: 0..<1)), machine.isQuiet)
-        }
+        var random = RandomSource.system
+        let (turn, isQuiet) = self.machine.withLock { machine in (machine.tick(at: now, using: &random), machine.isQuiet) }
         self.act(turn)
         guard isQuiet else { return }
         self.loop.value.timer?.cancel()
@@ -222,8 +229,9 @@ extension PipelinedConnection: ReplyReceiver {
         let now = self.time.now()
         var deliveries: [Machine.Delivery] = []
         swap(&deliveries, &self.loop.value.deliveries)
+        var random = RandomSource.system
         let received = self.machine.withLock {
-            $0.received(replies, epoch: epoch, at: now, jitter: .random(in: 0..<1), deliveries: &deliveries)
+            $0.received(replies, epoch: epoch, at: now, using: &random, deliveries: &deliveries)
         }
         for delivery in deliveries { delivery.waiter.resume(returning: delivery.reply) }
         deliveries.removeAll(keepingCapacity: true)
@@ -238,7 +246,8 @@ extension PipelinedConnection: ReplyReceiver {
 
     func channelFailed(_ error: RedisError, epoch: UInt64) {
         let now = self.time.now()
-        let turn = self.machine.withLock { $0.lost(epoch: epoch, error, at: now, jitter: .random(in: 0..<1)) }
+        var random = RandomSource.system
+        let turn = self.machine.withLock { $0.lost(epoch: epoch, error, at: now, using: &random) }
         if case .none = turn.action, turn.failed.isEmpty {} else {
             self.logger.info("connection lost", metadata: ["server": "\(self.address)", "reason": "\(error.message)"])
         }
@@ -253,6 +262,7 @@ extension PipelinedConnection {
         var inFlight: Int
         var waiting: Int
         var isDraining: Bool
+        var lastFailure: RedisError?
     }
 
     var load: Load {
@@ -262,7 +272,8 @@ extension PipelinedConnection {
             case .draining, .closed: isDraining = true
             case .disconnected, .resting, .connecting, .greeting, .ready, .refused: break
             }
-            return Load(inFlight: machine.inFlight.count, waiting: machine.waiting.count, isDraining: isDraining)
+            return Load(
+                inFlight: machine.inFlight.count, waiting: machine.waiting.count, isDraining: isDraining, lastFailure: machine.lastFailure)
         }
     }
 }

@@ -14,10 +14,13 @@ public final class RedisSubscription: AsyncSequence, Sendable {
     public typealias Element = RedisMessage
 
     private let connection: SubscriptionConnection
+    /// A client that goes away closes its subscriptions; this one needs it to stay.
+    private let client: RedisClient
     private let onClose: @Sendable () -> Void
 
-    init(_ connection: SubscriptionConnection, onClose: @escaping @Sendable () -> Void) {
+    init(_ connection: SubscriptionConnection, client: RedisClient, onClose: @escaping @Sendable () -> Void) {
         self.connection = connection
+        self.client = client
         self.onClose = onClose
     }
 
@@ -93,7 +96,7 @@ extension RedisClient {
             dependents.remove(id)
             throw error
         }
-        return RedisSubscription(connection) { dependents.remove(id) }
+        return RedisSubscription(connection, client: self) { dependents.remove(id) }
     }
 }
 

@@ -61,6 +61,8 @@ final class SubscriptionConnection: Sendable {
         } onCancel: {
             self.cancelStart()
         }
+        // Cancelled before it stood there to be told so.
+        try Task.checkCancellation()
     }
 
     private func cancelStart() {
@@ -178,7 +180,8 @@ extension SubscriptionConnection {
 
     private func tick() {
         let now = self.time.now()
-        for effect in self.machine.withLock({ $0.tick(at: now, jitter: .random(in: 0..<1)) }) { self.act(effect) }
+        var random = RandomSource.system
+        for effect in self.machine.withLock({ $0.tick(at: now, using: &random) }) { self.act(effect) }
     }
 }
 
@@ -194,8 +197,9 @@ extension SubscriptionConnection: ReplyReceiver {
 
     func received(_ replies: [RedisValue], epoch: UInt64) {
         let now = self.time.now()
+        var random = RandomSource.system
         for reply in replies {
-            let effect = self.machine.withLock { $0.received(reply, epoch: epoch, at: now, jitter: .random(in: 0..<1)) }
+            let effect = self.machine.withLock { $0.received(reply, epoch: epoch, at: now, using: &random) }
             if let effect { self.act(effect) }
         }
     }
@@ -204,7 +208,8 @@ extension SubscriptionConnection: ReplyReceiver {
 
     func channelFailed(_ error: RedisError, epoch: UInt64) {
         let now = self.time.now()
-        let effects = self.machine.withLock { $0.lost(epoch: epoch, error, at: now, jitter: .random(in: 0..<1)) }
+        var random = RandomSource.system
+        let effects = self.machine.withLock { $0.lost(epoch: epoch, error, at: now, using: &random) }
         if !effects.isEmpty {
             self.logger.info(
                 "subscription interrupted", metadata: ["server": "\(self.connector.address)", "reason": "\(error.message)"])

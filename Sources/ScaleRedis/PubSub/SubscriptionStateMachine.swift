@@ -67,15 +67,15 @@ struct SubscriptionStateMachine: Sendable {
         return bytes
     }
 
-    mutating func received(_ reply: RedisValue, epoch: UInt64, at now: Instant, jitter: Double) -> Effect? {
+    mutating func received(_ reply: RedisValue, epoch: UInt64, at now: Instant, using random: inout some RandomNumberGenerator) -> Effect? {
         guard epoch == self.epoch else { return nil }
         self.lastTraffic = now
         self.pingDeadline = nil
         switch self.phase {
         case .greeting(let answered, let deadline):
-            return self.greeted(reply, answered: answered, deadline: deadline, at: now, jitter: jitter)
+            return self.greeted(reply, answered: answered, deadline: deadline, at: now, using: &random)
         case .subscribing(let missing, let deadline):
-            return self.confirmed(reply, missing: missing, deadline: deadline, at: now, jitter: jitter)
+            return self.confirmed(reply, missing: missing, deadline: deadline, at: now, using: &random)
         case .live:
             return Self.message(in: reply).map { .emit(.message($0)) }
         case .idle, .resting, .connecting, .closed:
@@ -83,15 +83,15 @@ struct SubscriptionStateMachine: Sendable {
         }
     }
 
-    mutating func lost(epoch: UInt64, _ error: RedisError, at now: Instant, jitter: Double) -> [Effect] {
+    mutating func lost(epoch: UInt64, _ error: RedisError, at now: Instant, using random: inout some RandomNumberGenerator) -> [Effect] {
         guard epoch == self.epoch else { return [] }
         switch self.phase {
-        case .connecting, .greeting, .subscribing, .live: return self.giveUp(error, at: now, jitter: jitter)
+        case .connecting, .greeting, .subscribing, .live: return self.giveUp(error, at: now, using: &random)
         case .idle, .resting, .closed: return []
         }
     }
 
-    mutating func tick(at now: Instant, jitter: Double) -> [Effect] {
+    mutating func tick(at now: Instant, using random: inout some RandomNumberGenerator) -> [Effect] {
         if case .closed = self.phase { return [] }
         if !self.hasStarted, self.startDeadline <= now {
             let reason = self.lastFailure.map { "; the last attempt failed: \($0.message)" } ?? ""
@@ -104,9 +104,9 @@ struct SubscriptionStateMachine: Sendable {
         case .connecting(let deadline), .greeting(_, let deadline), .subscribing(_, let deadline):
             guard deadline <= now else { return [] }
             let limit = self.settings.connectTimeout
-            return self.giveUp(RedisError(code: .connectionFailed, message: "no connection within \(limit)"), at: now, jitter: jitter)
+            return self.giveUp(RedisError(code: .connectionFailed, message: "no connection within \(limit)"), at: now, using: &random)
         case .live:
-            return self.checkLife(at: now, jitter: jitter)
+            return self.checkLife(at: now, using: &random)
         case .idle, .resting, .closed:
             return []
         }
@@ -120,7 +120,7 @@ struct SubscriptionStateMachine: Sendable {
 
 extension SubscriptionStateMachine {
     private mutating func greeted(
-        _ reply: RedisValue, answered: Int, deadline: Instant, at now: Instant, jitter: Double
+        _ reply: RedisValue, answered: Int, deadline: Instant, at now: Instant, using random: inout some RandomNumberGenerator
     ) -> Effect? {
         let steps = self.settings.greeting.steps
         guard answered < steps.count else { return nil }
@@ -132,7 +132,7 @@ extension SubscriptionStateMachine {
             self.phase = .subscribing(missing: self.channels.count + self.patterns.count, deadline: deadline)
             return .write(self.subscribeCommands())
         case .failed(let error):
-            return self.giveUp(error, at: now, jitter: jitter).last
+            return self.giveUp(error, at: now, using: &random).last
         case .refused(let error):
             return self.fail(error)
         }
@@ -150,7 +150,7 @@ extension SubscriptionStateMachine {
     }
 
     private mutating func confirmed(
-        _ reply: RedisValue, missing: Int, deadline: Instant, at now: Instant, jitter: Double
+        _ reply: RedisValue, missing: Int, deadline: Instant, at now: Instant, using random: inout some RandomNumberGenerator
     ) -> Effect? {
         if case .error(let error) = reply {
             // An ACL that forbids a channel will do so again.
@@ -193,10 +193,10 @@ extension SubscriptionStateMachine {
     }
 
     /// A quiet subscription cannot be told from a dead link, so the server is asked for a sign of life.
-    private mutating func checkLife(at now: Instant, jitter: Double) -> [Effect] {
+    private mutating func checkLife(at now: Instant, using random: inout some RandomNumberGenerator) -> [Effect] {
         if let deadline = self.pingDeadline {
             guard deadline <= now else { return [] }
-            return self.giveUp(RedisError(code: .timeout, message: "no sign of life"), at: now, jitter: jitter)
+            return self.giveUp(RedisError(code: .timeout, message: "no sign of life"), at: now, using: &random)
         }
         guard self.lastTraffic.advanced(by: self.settings.commandTimeout) <= now else { return [] }
         self.pingDeadline = now.advanced(by: self.settings.commandTimeout)
@@ -205,7 +205,7 @@ extension SubscriptionStateMachine {
         return [.write(bytes)]
     }
 
-    private mutating func giveUp(_ error: RedisError, at now: Instant, jitter: Double) -> [Effect] {
+    private mutating func giveUp(_ error: RedisError, at now: Instant, using random: inout some RandomNumberGenerator) -> [Effect] {
         var wasLive = false
         if case .live = self.phase { wasLive = true }
         self.failures += 1
@@ -214,7 +214,7 @@ extension SubscriptionStateMachine {
         self.phase = .resting
         self.epoch += 1
         let reconnect = Effect.reconnect(
-            epoch: self.epoch, after: self.settings.backoff.rest(failures: self.failures, jitter: jitter))
+            epoch: self.epoch, after: self.settings.backoff.delay(afterFailures: self.failures, using: &random))
         return wasLive ? [.emit(.interrupted), reconnect] : [reconnect]
     }
 

@@ -26,7 +26,16 @@ extension RedisError {
         let isRefusal = error.kind == "NOAUTH" || error.kind == "WRONGPASS"
         self.init(
             code: isRefusal ? .authenticationFailed : .server, message: error.message, address: address, command: command,
-            serverError: error)
+            outcome: Self.mayHaveRun(command, error) ? .unknown : .notExecuted, serverError: error)
+    }
+
+    /// A script or function that fails half way has done its first half; everything else is refused whole.
+    private static func mayHaveRun(_ command: String?, _ error: RedisServerError) -> Bool {
+        switch command?.uppercased() {
+        case "EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "FCALL", "FCALL_RO":
+            !["NOSCRIPT", "NOPERM", "NOAUTH", "OOM", "BUSY", "LOADING", "MISCONF", "READONLY"].contains(error.kind)
+        default: false
+        }
     }
 
     /// The same error with the name of the command that it befell.

@@ -9,7 +9,7 @@ extension RedisClient {
     /// - Throws: ``RedisError``, or `CancellationError`; after either the transaction may have been executed, in whole or not at all.
     public func transaction(_ commands: [RedisCommand]) async throws -> [Result<RedisValue, RedisError>] {
         guard let first = commands.first else { return [] }
-        for command in commands { try CommandRules.check(command, isExclusive: false) }
+        try CommandRules.check(commands, isExclusive: false)
         let replies = try await self.execute(Transaction.batch(commands), key: first.arguments.first)
         guard let results = try Transaction.results(of: replies, commands: commands, address: self.address) else {
             throw RedisError(

@@ -8,6 +8,9 @@
 /// }
 /// ```
 ///
+/// A blocking command that is sent by name must come back within `commandTimeout`; ``blockingPop(_:from:timeout:)`` and
+/// ``blmove(from:_:to:_:timeout:)`` may take their time.
+///
 /// When it is lost, it stays lost: what was watched is watched no more, and every further call throws. It must not be used after the
 /// closure that it was given to has returned.
 public final class RedisConnection: RedisCommandSender {
@@ -24,7 +27,7 @@ public final class RedisConnection: RedisCommandSender {
 
     public func pipeline(_ commands: [RedisCommand]) async throws -> [Result<RedisValue, RedisError>] {
         guard !commands.isEmpty else { return [] }
-        for command in commands { try CommandRules.check(command, isExclusive: true) }
+        try CommandRules.check(commands, isExclusive: true)
         let replies = try await self.connection.send(CommandBatch(commands: commands))
         return try replies.results(for: commands, self.connection.address)
     }
@@ -59,7 +62,7 @@ public final class RedisConnection: RedisCommandSender {
             try await self.unwatch()
             return []
         }
-        for command in commands { try CommandRules.check(command, isExclusive: false) }
+        try CommandRules.check(commands, isExclusive: false)
         let replies = try await self.connection.send(Transaction.batch(commands))
         return try Transaction.results(of: replies, commands: commands, address: self.connection.address)
     }

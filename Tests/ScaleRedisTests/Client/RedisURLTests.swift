@@ -46,7 +46,7 @@ import Testing
             ("connectTimeout", { $0.connectTimeout = .zero }), ("commandTimeout", { $0.commandTimeout = .seconds(-1) }),
             ("idleTimeout", { $0.idleTimeout = .zero }), ("maximumInFlight", { $0.maximumInFlight = 0 }),
             ("maximumWaiting", { $0.maximumWaiting = -1 }), ("maximumUnwrittenBytes", { $0.maximumUnwrittenBytes = 0 }),
-            ("backoff", { $0.backoffCap = .milliseconds(1) }), ("replyLimits", { $0.replyLimits.nesting = 0 }),
+            ("maximumUnwrittenBytes", { $0.maximumUnwrittenBytes = Int.max }), ("replyLimits", { $0.replyLimits.nesting = 0 }),
             ("clientName", { $0.clientName = "two words" }), ("clientName", { $0.clientName = "" }),
         ]
         for (name, change) in changes {

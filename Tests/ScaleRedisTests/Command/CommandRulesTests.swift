@@ -19,7 +19,7 @@ import Testing
     @Test(arguments: [
         RedisCommand("SUBSCRIBE", ["c"]), RedisCommand("psubscribe", ["c"]), RedisCommand("MONITOR"), RedisCommand("HELLO", [3]),
         RedisCommand("AUTH", ["p"]), RedisCommand("CLIENT", ["reply", "OFF"]), RedisCommand("QUIT"), RedisCommand("RESET"),
-        RedisCommand("SYNC"), RedisCommand(""),
+        RedisCommand("SYNC"), RedisCommand("REPLCONF"), RedisCommand("SCRIPT", ["debug", "YES"]), RedisCommand(""),
     ])
     func `what breaks the order of replies is refused everywhere`(command: RedisCommand) {
         for isExclusive in [false, true] {
@@ -27,6 +27,16 @@ import Testing
                 (error as? RedisError)?.code == .invalidCommand && (error as? RedisError)?.outcome == .notExecuted
             }
         }
+    }
+
+    @Test func `an argument, a command and a batch have their limits`() throws {
+        let largest = RedisArgument([UInt8](repeating: 0, count: CommandRules.maximumArgumentBytes))
+        try CommandRules.check(RedisCommand("SET", ["k", largest]), isExclusive: false)
+        let tooLong = RedisArgument([UInt8](repeating: 0, count: CommandRules.maximumArgumentBytes + 1))
+        #expect(throws: RedisError.self) { try CommandRules.check(RedisCommand("SET", ["k", tooLong]), isExclusive: false) }
+        #expect(throws: RedisError.self) { try CommandRules.check(RedisCommand("SET", [largest, largest]), isExclusive: false) }
+        let one = RedisCommand("SET", ["k", largest])
+        #expect(throws: RedisError.self) { try CommandRules.check([one, one], isExclusive: false) }
     }
 
     @Test(arguments: [

@@ -1,4 +1,5 @@
 import ScaleCore
+import ScaleTesting
 import Testing
 
 @testable import ScaleRedis
@@ -88,13 +89,21 @@ import Testing
         #expect(harness.attempts.last?.rest == .milliseconds(50))
     }
 
-    @Test func `the rest is drawn below its ceiling`() {
-        let backoff = ReconnectBackoff(base: .milliseconds(100), cap: .seconds(1))
-        #expect(backoff.rest(failures: 1, jitter: 0) == .zero)
-        #expect(backoff.rest(failures: 1, jitter: 0.5) == .milliseconds(50))
-        #expect(backoff.rest(failures: 2, jitter: 0.5) == .milliseconds(100))
-        #expect(backoff.rest(failures: Int.max, jitter: 0.5) == .milliseconds(500))
-        #expect(backoff.rest(failures: 0, jitter: 2) == .milliseconds(100))
+    @Test func `the rest is drawn, and differs between clients`() async throws {
+        try await withSeed { random in
+            var rests: Set<Duration> = []
+            for _ in 0..<50 {
+                var machine = Machine(settings: ConnectionSettings())
+                _ = machine.submit(CallToken(number: 1), 1, RedisCommand("PING"), now: { Instant(nanoseconds: 0) })
+                _ = machine.restEnded(epoch: machine.epoch, at: Instant(nanoseconds: 0))
+                let error = RedisError(code: .connectionFailed, message: "refused")
+                let turn = machine.lost(epoch: machine.epoch, error, at: Instant(nanoseconds: 0), using: &random)
+                guard case .connect(_, let rest) = turn.action else { throw TestFailure("no attempt") }
+                try #require(rest >= .zero && rest <= .milliseconds(50))
+                rests.insert(rest)
+            }
+            try #require(rests.count > 25)
+        }
     }
 
     @Test func `a caller gets a typed error when there is no connection in time, with the reason of the last attempt`() {
@@ -257,5 +266,19 @@ import Testing
         #expect(harness.isFinished)
         #expect(harness.submit(3)?.code == .connectionLost)
         #expect(harness.submit(3)?.outcome == .notExecuted)
+    }
+
+    @Test func `such a connection says so when it timed out, and waits for a server that is down at first`() {
+        var harness = MachineHarness { $0.reconnects = false }
+        harness.submit(1)
+        harness.beginAttempt()
+        harness.lose(RedisError(code: .connectionFailed, message: "connection refused"))
+        #expect(harness.failed.isEmpty)
+        harness.connect()
+        harness.flush()
+        harness.advance(.seconds(2))
+        harness.tick()
+        #expect(harness.failures == [Failure(1, .timeout, .unknown)])
+        #expect(harness.isFinished)
     }
 }

@@ -17,6 +17,7 @@ struct MachineHarness {
     /// Attempts that were asked for: epoch and rest.
     var attempts: [(epoch: UInt64, rest: Duration)] = []
     var isFinished = false
+    var random = LongestRest()
 
     init(_ change: (inout ConnectionSettings) -> Void = { _ in }) {
         var settings = ConnectionSettings()
@@ -86,13 +87,13 @@ struct MachineHarness {
     mutating func receive(_ replies: [RedisValue], epoch: UInt64? = nil) {
         var deliveries: [Machine.Delivery] = []
         let received = self.machine.received(
-            replies, epoch: epoch ?? self.machine.epoch, at: self.now, jitter: 1, deliveries: &deliveries)
+            replies, epoch: epoch ?? self.machine.epoch, at: self.now, using: &self.random, deliveries: &deliveries)
         self.delivered += deliveries.map { ($0.waiter, $0.reply) }
         self.note(received.turn)
     }
 
     mutating func lose(_ error: RedisError = RedisError(code: .connectionLost, message: "gone"), epoch: UInt64? = nil) {
-        self.note(self.machine.lost(epoch: epoch ?? self.machine.epoch, error, at: self.now, jitter: 1))
+        self.note(self.machine.lost(epoch: epoch ?? self.machine.epoch, error, at: self.now, using: &self.random))
     }
 
     mutating func setWritable(_ isWritable: Bool) {
@@ -100,7 +101,7 @@ struct MachineHarness {
     }
 
     mutating func tick() {
-        self.note(self.machine.tick(at: self.now, jitter: 1))
+        self.note(self.machine.tick(at: self.now, using: &self.random))
     }
 
     @discardableResult
@@ -127,6 +128,11 @@ struct MachineHarness {
 
     /// Callers that failed, with code and outcome.
     var failures: [Failure] { self.failed.map { Failure($0.waiter, $0.error.code, $0.error.outcome) } }
+}
+
+/// Draws the end of every range: the rests are their ceilings.
+struct LongestRest: RandomNumberGenerator {
+    mutating func next() -> UInt64 { .max }
 }
 
 struct Failure: Equatable {

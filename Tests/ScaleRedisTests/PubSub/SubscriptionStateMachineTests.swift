@@ -9,6 +9,7 @@ import Testing
         var machine: SubscriptionStateMachine
         var now = Instant(nanoseconds: 0)
         var effects: [String] = []
+        var random = LongestRest()
 
         init(channels: [String] = ["c"], patterns: [String] = []) {
             var settings = ConnectionSettings()
@@ -48,17 +49,17 @@ import Testing
         }
 
         mutating func receive(_ reply: RedisValue) {
-            if let effect = self.machine.received(reply, epoch: self.machine.epoch, at: self.now, jitter: 1) { self.note([effect]) }
+            if let effect = self.machine.received(reply, epoch: self.machine.epoch, at: self.now, using: &self.random) { self.note([effect]) }
         }
 
         mutating func lose() {
             let error = RedisError(code: .connectionLost, message: "gone")
-            self.note(self.machine.lost(epoch: self.machine.epoch, error, at: self.now, jitter: 1))
+            self.note(self.machine.lost(epoch: self.machine.epoch, error, at: self.now, using: &self.random))
         }
 
         mutating func tick(after duration: Duration) {
             self.now = self.now.advanced(by: duration)
-            self.note(self.machine.tick(at: self.now, jitter: 1))
+            self.note(self.machine.tick(at: self.now, using: &self.random))
         }
     }
 

@@ -25,4 +25,14 @@ import Testing
             #expect(text.contains(part))
         }
     }
+
+    @Test func `a script that fails half way may have done its first half, and nothing else may`() {
+        func outcome(_ command: String, _ text: String) -> RedisError.Outcome {
+            RedisError(RedisServerError(text), command: command, address: "").outcome
+        }
+        #expect(outcome("EVALSHA", "ERR user_script:1: boom") == .unknown)
+        #expect(outcome("eval", "WRONGTYPE Operation") == .unknown)
+        #expect(outcome("EVALSHA", "NOSCRIPT No matching script.") == .notExecuted)
+        #expect(outcome("INCR", "WRONGTYPE Operation") == .notExecuted)
+    }
 }

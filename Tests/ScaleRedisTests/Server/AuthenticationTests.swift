@@ -47,9 +47,9 @@ struct AuthenticationTests {
 
     @Test func `a database that does not exist is a typed error in time`() async throws {
         let server = try await PrivateRedis.running()
-        let redis = try RedisClient(
-            "redis://127.0.0.1:\(server.port)/999", configuration: .test { $0.connectTimeout = .milliseconds(100) })
-        let error = await redisError { try await redis.ping() }
+        let time = ManualTime()
+        let redis = try RedisClient("redis://127.0.0.1:\(server.port)/999", configuration: .test { $0.time = time.source })
+        let error = try await redis.error(expiring: time, when: { $0.lastFailure != nil }) { try await $0.ping() }
         #expect(error?.code == .connectionFailed)
         #expect(error?.message.contains("database") == true)
     }

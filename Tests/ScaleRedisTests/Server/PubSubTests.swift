@@ -1,3 +1,4 @@
+import ScaleCore
 import ScaleRedis
 import ScaleTesting
 import TestServers
@@ -40,19 +41,30 @@ struct PubSubTests {
 
     @Test func `a link that is dead without a word is noticed and made again`() async throws {
         let server = try await PrivateRedis.running()
-        let redis = try RedisClient(server.url, configuration: .test { $0.commandTimeout = .milliseconds(100) })
+        let time = ManualTime()
+        let redis = try RedisClient(server.url, configuration: .test { $0.time = time.source })
         let subscription = try await redis.subscribe(channels: ["c"])
         var events = subscription.events.makeAsyncIterator()
         server.freeze()
+        // Ten seconds of silence, then ten without an answer to the ping; each is found by the next tick.
+        let watch = Task {
+            while !Task.isCancelled {
+                await time.advance(by: .seconds(1))
+                try await TimeSource.system.sleep(for: .milliseconds(20))
+            }
+        }
         #expect(try await events.next() == .interrupted)
+        watch.cancel()
         server.thaw()
         #expect(try await events.next() == .resumed)
     }
 
     @Test func `an idle subscription is kept alive by pings`() async throws {
         let server = try await PrivateRedis.running()
-        let redis = try RedisClient(server.url, configuration: .test { $0.commandTimeout = .milliseconds(40) })
+        let time = ManualTime()
+        let redis = try RedisClient(server.url, configuration: .test { $0.time = time.source })
         let subscription = try await redis.subscribe(channels: ["c"])
+        await time.advance(by: .seconds(10))
         let watcher = try RedisClient(server.url, configuration: .test())
         try await eventually("the server has seen pings") {
             try await watcher.send(RedisCommand("CLIENT", ["LIST", "TYPE", "pubsub"])).string?.contains("cmd=ping") == true
@@ -101,7 +113,9 @@ struct PubSubTests {
     @Test func `without a server there is a typed error in time, and none without channels`() async throws {
         let server = try PrivateRedis.stopped()
         let redis = try RedisClient(server.url, configuration: .test { $0.connectTimeout = .milliseconds(100) })
-        #expect(await redisError { _ = try await redis.subscribe(channels: ["c"]) }?.code == .connectionFailed)
+        let error = await redisError { _ = try await redis.subscribe(channels: ["c"]) }
+        #expect(error?.code == .connectionFailed)
+        #expect(error?.outcome == .notExecuted)
         #expect(await redisError { _ = try await redis.subscribe() }?.code == .invalidCommand)
     }
 

@@ -31,8 +31,9 @@ struct ReconnectTests {
 
     @Test func `without a server callers get a typed error that says where and why`() async throws {
         let server = try PrivateRedis.stopped()
-        let redis = try RedisClient(server.url, configuration: .test { $0.connectTimeout = .milliseconds(80) })
-        let error = await redisError { try await redis.ping() }
+        let time = ManualTime()
+        let redis = try RedisClient(server.url, configuration: .test { $0.time = time.source })
+        let error = try await redis.error(expiring: time, when: { $0.lastFailure != nil }) { try await $0.ping() }
         #expect(error?.code == .connectionFailed)
         #expect(error?.outcome == .notExecuted)
         #expect(error?.address == "127.0.0.1:\(server.port)")
@@ -61,11 +62,14 @@ struct ReconnectTests {
 
     @Test func `a command that gets no reply in time costs the connection, and the next one gets its own reply`() async throws {
         let server = try await PrivateRedis.running()
-        let redis = try RedisClient(server.url, configuration: .test { $0.commandTimeout = .milliseconds(150) })
+        let time = ManualTime()
+        let redis = try RedisClient(server.url, configuration: .test { $0.time = time.source })
         try await redis.set("key", "value")
         let admin = try RedisClient(server.url, configuration: .test())
-        try await admin.send(RedisCommand("CLIENT", ["PAUSE", 400, "ALL"]))
-        let error = await redisError { _ = try await redis.send(RedisCommand("ECHO", ["late"])) }
+        try await admin.send(RedisCommand("CLIENT", ["PAUSE", 3000, "ALL"]))
+        let error = try await redis.error(expiring: time, when: { $0.inFlightCount == 1 }) {
+            try await $0.send(RedisCommand("ECHO", ["late"]))
+        }
         #expect(error?.code == .timeout)
         #expect(error?.outcome == .unknown)
         #expect(error?.command == "ECHO")
@@ -75,14 +79,16 @@ struct ReconnectTests {
 
     @Test func `a frozen server times callers out and is used again when it thaws`() async throws {
         let server = try await PrivateRedis.running()
-        let redis = try RedisClient(
-            server.url, configuration: .test { $0.commandTimeout = .milliseconds(100); $0.connectTimeout = .milliseconds(100) })
+        let time = ManualTime()
+        let redis = try RedisClient(server.url, configuration: .test { $0.time = time.source })
         try await redis.ping()
         server.freeze()
-        #expect(await redisError { try await redis.ping() }?.code == .timeout)
-        #expect(await redisError { try await redis.ping() }?.code == .connectionFailed)
+        let written = try await redis.error(expiring: time, when: { $0.inFlightCount == 1 }) { try await $0.ping() }
+        #expect(written?.code == .timeout)
+        let waiting = try await redis.error(expiring: time, when: { $0.waitingCount == 1 }) { try await $0.ping() }
+        #expect(waiting?.code == .connectionFailed)
         server.thaw()
-        try await eventually("it answers") { (try? await redis.ping()) != nil }
+        try await redis.ping()
     }
 
     @Test func `database, name and user are set again on every connection`() async throws {

@@ -26,6 +26,7 @@ struct ShutdownTests {
         await shutdown.value
         await redis.shutdown()
         let watcher = try RedisClient(server.url, configuration: .test())
+        // Our own side is closed when `shutdown` returns; the server may take a moment to notice.
         try await eventually("the socket is closed") { try await watcher.info(section: "clients")["connected_clients"] == "1" }
     }
 

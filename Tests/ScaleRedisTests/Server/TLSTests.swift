@@ -35,8 +35,9 @@ struct TLSTests {
     }
 
     @Test func `a server of an unknown authority is refused`() async throws {
-        let redis = try RedisClient(self.url, configuration: .test { $0.connectTimeout = .milliseconds(300) })
-        let error = await redisError { try await redis.ping() }
+        let time = ManualTime()
+        let redis = try RedisClient(self.url, configuration: .test { $0.time = time.source })
+        let error = try await redis.error(expiring: time, when: { $0.lastFailure != nil }) { try await $0.ping() }
         #expect(error?.code == .connectionFailed)
         #expect(error?.message.contains("TLS") == true)
     }
@@ -49,8 +50,11 @@ struct TLSTests {
             "--bind", "127.0.0.1", "127.0.0.2", "--port", "0", "--tls-port", "{port}", "--tls-auth-clients", "no",
             "--tls-cert-file", "\(place)/server.pem", "--tls-key-file", "\(place)/server.key", "--tls-ca-cert-file", self.authority)
         let url = "rediss://127.0.0.2:\(server.port)"
-        let strict = try RedisClient(url, configuration: self.trusting { $0.connectTimeout = .milliseconds(300) })
-        #expect(await redisError { try await strict.ping() }?.code == .connectionFailed)
+        let time = ManualTime()
+        let strict = try RedisClient(url, configuration: self.trusting { $0.time = time.source })
+        let refusal = try await strict.error(expiring: time, when: { $0.lastFailure != nil }) { try await $0.ping() }
+        #expect(refusal?.code == .connectionFailed)
+        #expect(refusal?.message.contains("TLS") == true)
         let named = try RedisClient(url, configuration: self.trusting { $0.tls.serverName = "localhost" })
         try await named.ping()
         let lax = try RedisClient(url, configuration: self.trusting { $0.tls.verification = .chainOnly })
@@ -60,14 +64,17 @@ struct TLSTests {
     }
 
     @Test func `a plain client at a TLS port, and a TLS client at a plain one, get typed errors`() async throws {
+        let time = ManualTime()
         let plain = try RedisClient(
-            self.url.replacingOccurrences(of: "rediss://", with: "redis://"), configuration: .test { $0.connectTimeout = .milliseconds(300) })
-        #expect(await redisError { try await plain.ping() }?.code == .connectionFailed)
+            self.url.replacingOccurrences(of: "rediss://", with: "redis://"), configuration: .test { $0.time = time.source })
+        let error = try await plain.error(expiring: time, when: { $0.lastFailure != nil }) { try await $0.ping() }
+        #expect(error?.code == .connectionFailed)
         guard let shared = TestServers.redis else { return }
         let encrypted = try RedisClient(
             shared.replacingOccurrences(of: "redis://", with: "rediss://"),
-            configuration: self.trusting { $0.connectTimeout = .milliseconds(300) })
-        #expect(await redisError { try await encrypted.ping() }?.code == .connectionFailed)
+            configuration: self.trusting { $0.time = time.source })
+        let other = try await encrypted.error(expiring: time, when: { $0.lastFailure != nil }) { try await $0.ping() }
+        #expect(other?.code == .connectionFailed)
     }
 }
 

@@ -1,3 +1,5 @@
+import ScaleCore
+import ScaleTesting
 import TestServers
 
 @testable import ScaleRedis
@@ -18,8 +20,7 @@ extension RedisConfiguration {
         var configuration = RedisConfiguration()
         configuration.connectTimeout = .seconds(10)
         configuration.commandTimeout = .seconds(10)
-        configuration.backoffBase = .milliseconds(5)
-        configuration.backoffCap = .milliseconds(50)
+        configuration.backoff = RetryPolicy(baseDelay: .milliseconds(5), maximumDelay: .milliseconds(50), maximumAttempts: nil)
         change(&configuration)
         return configuration
     }
@@ -43,4 +44,21 @@ extension RedisClient {
     var inFlightCount: Int { self.load.inFlight }
     var waitingCount: Int { self.load.waiting }
     var isShuttingDown: Bool { self.load.isDraining }
+}
+
+extension RedisClient {
+    /// Why the last attempt to connect failed.
+    var lastFailure: RedisError? { self.load.lastFailure }
+
+    /// The error of a call whose time-out passes as soon as `condition` holds. The client's time must stand still until then, so
+    /// that a busy machine changes nothing.
+    func error(
+        expiring time: ManualTime, when condition: @escaping @Sendable (RedisClient) -> Bool,
+        _ body: @escaping @Sendable (RedisClient) async throws -> Void
+    ) async throws -> RedisError? {
+        let call = Task { await redisError { try await body(self) } }
+        try await eventually("the time-out may pass") { condition(self) }
+        await time.advance(by: .seconds(10))
+        return await call.value
+    }
 }
