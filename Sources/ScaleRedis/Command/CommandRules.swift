@@ -49,7 +49,8 @@ enum CommandRules {
         let total = commands.reduce(0) { $0 &+ $1.encodedCapacity }
         guard total <= self.maximumEncodedBytes else {
             throw RedisError(
-                code: .invalidCommand, message: "\(commands.count) commands have \(total) bytes together, over the limit of \(self.maximumEncodedBytes)")
+                code: .invalidCommand,
+                message: "\(commands.count) commands have \(total) bytes together, over the limit of \(self.maximumEncodedBytes)")
         }
     }
 

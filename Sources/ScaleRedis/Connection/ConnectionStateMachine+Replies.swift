@@ -23,7 +23,8 @@ extension ConnectionStateMachine {
 
     /// Gives replies to the calls in their order. `deliveries` gets those that somebody still waits for.
     mutating func received(
-        _ replies: [RedisValue], epoch: UInt64, at now: Instant, using random: inout some RandomNumberGenerator, deliveries: inout [Delivery]
+        _ replies: [RedisValue], epoch: UInt64, at now: Instant, using random: inout some RandomNumberGenerator,
+        deliveries: inout [Delivery]
     ) -> Received {
         var received = Received()
         guard epoch == self.epoch else { return received }
@@ -51,7 +52,9 @@ extension ConnectionStateMachine {
     }
 
     /// One reply to the greeting.
-    private mutating func greeted(_ reply: RedisValue, answered: Int, deadline: Instant, at now: Instant, using random: inout some RandomNumberGenerator) -> Turn {
+    private mutating func greeted(
+        _ reply: RedisValue, answered: Int, deadline: Instant, at now: Instant, using random: inout some RandomNumberGenerator
+    ) -> Turn {
         let steps = self.settings.greeting.steps
         guard answered < steps.count else { return Turn() }
         switch Greeting.judge(reply, to: steps[answered]) {

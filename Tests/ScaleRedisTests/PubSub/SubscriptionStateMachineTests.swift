@@ -49,7 +49,8 @@ import Testing
         }
 
         mutating func receive(_ reply: RedisValue) {
-            if let effect = self.machine.received(reply, epoch: self.machine.epoch, at: self.now, using: &self.random) { self.note([effect]) }
+            let effect = self.machine.received(reply, epoch: self.machine.epoch, at: self.now, using: &self.random)
+            if let effect { self.note([effect]) }
         }
 
         mutating func lose() {
