@@ -47,12 +47,20 @@ public struct Sessions<Payload: Codable & Sendable>: Sendable {
 
     /// The session of an id, or nil when there is none: unknown, ended, over by the policy, or with a payload that cannot be decoded.
     ///
-    /// Counts as use. Throws `.storageUnavailable`, never nil, when the storage cannot say.
+    /// Counts as use; when only that cannot be recorded, the session is returned all the same. When the storage cannot say whether there is
+    /// a session, throws `.storageUnavailable` and never returns nil.
     public func load(_ id: SessionID) async throws(SessionError) -> Session<Payload>? {
         guard let session = try await self.read(id) else { return nil }
         guard session.unused >= self.policy.touchInterval else { return session.session }
-        // Between the read and here the session may have ended; then the touch says so.
-        return try await self.storage.touch(SessionKey(id), policy: self.policy) ? session.session : nil
+        do throws(SessionError) {
+            // Between the read and here the session may have ended; then the touch says so.
+            return try await self.storage.touch(SessionKey(id), policy: self.policy) ? session.session : nil
+        } catch {
+            // A full storage reads but does not write. The session is known to be alive; unrecorded use only ends it earlier.
+            guard error.code != .cancelled else { throw error }
+            self.logger.warning("a session's use could not be recorded: \(error)", metadata: ["session": "\(SessionKey(id))"])
+            return session.session
+        }
     }
 
     /// Whether the session is alive under this id now. Does not count as use.

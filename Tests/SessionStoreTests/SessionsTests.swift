@@ -117,6 +117,16 @@ import Testing
         #expect(self.storage.count == 0)
     }
 
+    @Test(arguments: [(SessionError.Code.storageFull, true), (.storageUnavailable, true), (.cancelled, false)])
+    func `a session whose use cannot be recorded is loaded all the same`(code: SessionError.Code, isLoaded: Bool) async throws {
+        let session = try await self.sessions.create(Profile(user: "ada"))
+        await self.storage.time.advance(by: .seconds(50))
+        self.storage.faults.failNext(with: SessionError(code: code, message: "planned")) { $0.verb == .touch }
+        let loaded = try? await self.sessions.load(session.id)
+        #expect((loaded != nil) == isLoaded)
+        try self.storage.faults.expectAllStruck()
+    }
+
     @Test func `a policy that was shortened ends older sessions at once, and for good`() async throws {
         let session = try await self.sessions.create(Profile(user: "ada"))
         await self.storage.time.advance(by: .seconds(30))
