@@ -147,7 +147,7 @@ import Testing
 
     @Test func `with the storage down, what needs it is 503 and the rest is served`() async throws {
         let id = try await self.logIn()
-        self.service.storage.faults.plan(.failure(FakeSessionStorage.unavailable), next: nil, where: { _ in true })
+        self.service.storage.faults.plan(.failure(FakeSessionStorage.unavailable), times: nil, where: { _ in true })
         for (method, path) in [
             (HTTPRequest.Method.get, "/me"), (.get, "/greeting"), (.post, "/login"), (.post, "/logout"), (.post, "/visit/200"),
         ] {
