@@ -7,7 +7,8 @@ import Testing
         RedisCommand("BLPOP", ["k", 0]), RedisCommand("brpop", ["k", 0]), RedisCommand("BLMOVE"), RedisCommand("BLMPOP"),
         RedisCommand("BRPOPLPUSH"), RedisCommand("BZPOPMIN"), RedisCommand("BZPOPMAX"), RedisCommand("BZMPOP"), RedisCommand("WAIT"),
         RedisCommand("WATCH", ["k"]), RedisCommand("MULTI"), RedisCommand("EXEC"), RedisCommand("DISCARD"), RedisCommand("SELECT", [1]),
-        RedisCommand("XREAD", ["block", 0, "STREAMS", "s", "$"]), RedisCommand("XREADGROUP", ["GROUP", "g", "c", .init(Array("BLOCK".utf8)), 1]),
+        RedisCommand("XREAD", ["block", 0, "STREAMS", "s", "$"]),
+        RedisCommand("XREADGROUP", ["GROUP", "g", "c", .init(Array("BLOCK".utf8)), 1]),
     ])
     func `what blocks or leaves state behind needs a connection of one's own`(command: RedisCommand) throws {
         #expect { try CommandRules.check(command, isExclusive: false) } throws: { error in

@@ -11,7 +11,7 @@ struct CancellationTests {
         try await redis.ping()
         server.freeze()
         let call = Task { try await redis.get("key") }
-        try await eventually("it is in flight") { redis.inFlightCount == 1 }
+        try await eventually("it is in flight") { redis.writtenCount == 1 }
         call.cancel()
         await #expect(throws: CancellationError.self) { try await call.value }
         server.thaw()

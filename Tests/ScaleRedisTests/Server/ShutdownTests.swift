@@ -13,7 +13,7 @@ struct ShutdownTests {
         try await redis.ping()
         server.freeze()
         let call = Task { try await redis.incr("counter") }
-        try await eventually("it is in flight") { redis.inFlightCount == 1 }
+        try await eventually("it is in flight") { redis.writtenCount == 1 }
         let shutdown = Task { await redis.shutdown() }
         try await eventually("new ones are refused") {
             let probe = Task { await redisError { try await redis.ping() } }

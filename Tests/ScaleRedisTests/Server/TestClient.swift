@@ -42,6 +42,8 @@ extension RedisClient {
     private var load: PipelinedConnection.Load { self.route.connection(forKey: nil).load }
 
     var inFlightCount: Int { self.load.inFlight }
+    /// Of those in flight, how many the channel has got: only their time-outs run.
+    var writtenCount: Int { self.load.written }
     var waitingCount: Int { self.load.waiting }
     var isShuttingDown: Bool { self.load.isDraining }
 }

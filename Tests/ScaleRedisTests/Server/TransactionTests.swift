@@ -92,7 +92,9 @@ struct TransactionTests {
                         while left > 0 {
                             try await connection.watch([name])
                             let value = Int(String(decoding: try await connection.get(name) ?? [48], as: UTF8.self)) ?? 0
-                            if try await connection.transaction([RedisCommand("SET", [.init(name), .init(value + 1)])]) != nil { left -= 1 }
+                            if try await connection.transaction([RedisCommand("SET", [.init(name), .init(value + 1)])]) != nil {
+                                left -= 1
+                            }
                         }
                     }
                 }
