@@ -135,7 +135,8 @@ let package = Package(
         tests("QueueKitTests", ["QueueKit", "QueueKitTesting", "ScaleCore", "ScaleTesting", logging]),
         tests("QueueKitSQLiteTests", ["QueueKit", "QueueKitSQLite", "QueueKitTesting", "ScaleCore", "ScaleTesting", grdb]),
         tests(
-            "SessionStoreTests", ["ScaleCore", "ScaleTesting", "SessionStore", "SessionStoreTesting", inMemoryLogging, logging]),
+            "SessionStoreTests",
+            ["ScaleCore", "ScaleTesting", "SessionStore", "SessionStoreTesting", inMemoryLogging, logging, metricsTestKit]),
         tests(
             "SessionStoreHummingbirdTests",
             [
