@@ -149,7 +149,8 @@ let package = Package(
             "QueueKitSQLiteTests",
             ["QueueKit", "QueueKitSQLite", "QueueKitTesting", "SQLiteWorkerProcess", "ScaleCore", "ScaleTesting", grdb]),
         tests(
-            "SessionStoreTests", ["ScaleCore", "ScaleTesting", "SessionStore", "SessionStoreTesting", inMemoryLogging, logging]),
+            "SessionStoreTests",
+            ["ScaleCore", "ScaleTesting", "SessionStore", "SessionStoreTesting", inMemoryLogging, logging, metricsTestKit]),
         tests(
             "SessionStoreHummingbirdTests",
             [

@@ -1,3 +1,5 @@
+import Metrics
+
 extension Sessions {
     /// Several changes as one update, for a request's commit.
     func update(
@@ -36,7 +38,22 @@ extension Sessions {
             case .kept: session.age
             case .restarted: .zero
             }
-        return Session(id: id, payload: session.payload, stored: bytes, version: try outcome.version(), age: age)
+        let version = try self.version(of: outcome)
+        self.metrics.rotated.increment()
+        return Session(id: id, payload: session.payload, stored: bytes, version: version, age: age)
+    }
+
+    /// The version that a write gave, or why it gave none.
+    func version(of write: SessionWrite) throws(SessionError) -> SessionVersion {
+        switch write {
+        case .written(let version):
+            return version
+        case .conflict:
+            self.metrics.conflicts.increment()
+            throw .conflict
+        case .ended:
+            throw .ended
+        }
     }
 
     /// Changes and writes until nobody saved in between.
@@ -81,16 +98,6 @@ extension MergeFailure where Change == Never {
     var sessionError: SessionError {
         switch self {
         case .session(let error): error
-        }
-    }
-}
-
-extension SessionWrite {
-    func version() throws(SessionError) -> SessionVersion {
-        switch self {
-        case .written(let version): return version
-        case .conflict: throw .conflict
-        case .ended: throw .ended
         }
     }
 }

@@ -1,4 +1,5 @@
 public import Logging
+public import Metrics
 
 /// Server-side sessions with a payload of one's own.
 ///
@@ -26,6 +27,7 @@ public struct Sessions<Payload: Codable & Sendable>: Sendable {
     let storage: any SessionStorage
     let coder: PayloadCoder<Payload>
     let logger: Logger
+    let metrics: SessionMetrics
 
     /// - Parameters:
     ///   - storage: where the sessions are kept.
@@ -33,14 +35,16 @@ public struct Sessions<Payload: Codable & Sendable>: Sendable {
     ///   - maximumPayloadSize: bytes that an encoded payload may have; beyond that, writes throw `.payloadTooLarge`. A session is read on
     ///     most requests: keep it small and put the rest into a database.
     ///   - logger: what was dropped in silence for the user's sake is said here, without ids or payloads.
+    ///   - metricsFactory: where `sessions.loads`, `.begun`, `.rotated`, `.ended` and `.conflicts` are counted.
     public init(
         storage: some SessionStorage, policy: SessionPolicy = SessionPolicy(), maximumPayloadSize: Int = 65_536,
-        logger: Logger = Logger(label: "scalekit.sessions")
+        logger: Logger = Logger(label: "scalekit.sessions"), metricsFactory: any MetricsFactory = MetricsSystem.factory
     ) {
         self.storage = storage
         self.policy = policy
         self.coder = PayloadCoder(maximumSize: maximumPayloadSize)
         self.logger = logger
+        self.metrics = SessionMetrics(factory: metricsFactory)
     }
 
     // MARK: Reading
@@ -73,7 +77,10 @@ public struct Sessions<Payload: Codable & Sendable>: Sendable {
     func read(_ id: SessionID) async throws(SessionError) -> (session: Session<Payload>, unused: Duration)? {
         try self.policy.validate()
         let key = SessionKey(id)
-        guard let stored = try await self.storage.load(key) else { return nil }
+        guard let stored = try await self.storage.load(key) else {
+            self.metrics.absent.increment()
+            return nil
+        }
         if self.policy.isOver(age: stored.age, unused: stored.unused) {
             // The policy was shortened since the last write. Deleting makes it final, should the policy be lengthened again.
             await self.discard(key, because: "it is over by the present policy")
@@ -84,11 +91,13 @@ public struct Sessions<Payload: Codable & Sendable>: Sendable {
             return nil
         }
         let session = Session(id: id, payload: payload, stored: stored.payload, version: stored.version, age: stored.age)
+        self.metrics.found.increment()
         return (session, stored.unused)
     }
 
     /// Removes what is no session any more. The answer is "no session" either way, so a failure is only logged.
     private func discard(_ key: SessionKey, because reason: String) async {
+        self.metrics.discarded.increment()
         self.logger.notice("session discarded: \(reason)", metadata: ["session": "\(key)"])
         do {
             try await self.storage.delete(key)
@@ -105,6 +114,7 @@ public struct Sessions<Payload: Codable & Sendable>: Sendable {
         let id = SessionID()
         let bytes = try self.coder.encode(payload)
         let version = try await self.storage.create(SessionKey(id), payload: bytes, policy: self.policy)
+        self.metrics.begun.increment()
         return Session(id: id, payload: payload, stored: bytes, version: version, age: .zero)
     }
 
@@ -119,7 +129,7 @@ public struct Sessions<Payload: Codable & Sendable>: Sendable {
         let outcome = try await self.storage.save(
             SessionKey(session.id), payload: bytes, ifVersion: session.version, policy: self.policy)
         return Session(
-            id: session.id, payload: session.payload, stored: bytes, version: try outcome.version(), age: session.age)
+            id: session.id, payload: session.payload, stored: bytes, version: try self.version(of: outcome), age: session.age)
     }
 
     /// Changes the payload and saves; when somebody else has saved in between, `change` is applied again to what they saved.
@@ -161,6 +171,8 @@ public struct Sessions<Payload: Codable & Sendable>: Sendable {
     /// Ends the session of an id: logout. True when there was one. Final, also for saves, touches and rotations in flight.
     @discardableResult
     public func end(_ id: SessionID) async throws(SessionError) -> Bool {
-        try await self.storage.delete(SessionKey(id))
+        let existed = try await self.storage.delete(SessionKey(id))
+        if existed { self.metrics.ended.increment() }
+        return existed
     }
 }
