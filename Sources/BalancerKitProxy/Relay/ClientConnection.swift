@@ -226,7 +226,11 @@ extension ClientConnection {
         self.exchange = exchange
         if exchange.wantsBody {
             self.receiveDeadline = now.advanced(by: self.timeouts.clientBody)
-            exchange.receive(&self.inbox)
+            // Taken out first: a violation ends the connection and empties the inbox, while the exchange still has the bytes.
+            var bytes = self.inbox
+            self.inbox = ByteBuffer()
+            exchange.receive(&bytes)
+            if self.phase.isExchanging { self.inbox = bytes }
         }
         // Hands the read buffer back, so that the channel can use it again.
         if self.inbox.readableBytes == 0 { self.inbox = ByteBuffer() }
