@@ -1,0 +1,67 @@
+import Metrics
+
+extension Cache {
+    /// The fresh value at `key` in this process's memory, without suspending. `nil` when there is none, and always when the store is
+    /// not in memory.
+    ///
+    /// O(1): one lock, no decoding, no allocation.
+    public func cached<Value: Sendable>(for key: String, as type: Value.Type = Value.self) -> Value? {
+        guard let memory, !self.invalidator.isOwing else { return nil }
+        guard let value = memory.peek(key, in: self.space)?.value(as: Value.self) else {
+            self.metrics.misses.increment()
+            return nil
+        }
+        self.metrics.hits.increment()
+        return value
+    }
+
+    /// The value at `key`; on a miss `load` runs, once for all who wait on all nodes, and its value is stored.
+    ///
+    /// What `load` throws reaches all who wait for it and is not stored. The load goes on when the caller is cancelled and somebody else waits;
+    /// it is cancelled when nobody does. `load` runs in a task of its own, with the task-local values of the caller that started it.
+    ///
+    /// - Parameters:
+    ///   - expiresIn: counted from the load's begin, since the value is as old as that. `nil`: forever. Zero or less: the value is
+    ///     returned and not stored.
+    ///   - tags: names by which ``invalidate(tag:)`` reaches the entry.
+    ///   - fence: of an invalidation whose effect this read must see, see ``CacheFence``.
+    ///   - codec: by default by the value's type, see ``CacheCodec``.
+    /// - Throws: what `load` throws; ``CacheError`` with `valueTooLarge`, `encodingFailed`, `invalidTag`, or `wrongKind` where a counter is
+    ///   stored; `CancellationError`. A store that is down makes no error.
+    public func value<Value: Codable & Sendable>(
+        for key: String, expiresIn: Duration? = Cache.configuredExpiry, tags: [String] = [], fence: CacheFence? = nil,
+        codec: CacheCodec<Value>? = nil, load: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        try await self.lookup(for: key, expiresIn: expiresIn, tags: tags, fence: fence, codec: codec, load: load).value
+    }
+
+    /// As ``value(for:expiresIn:tags:fence:codec:load:)``, with how the value was come by.
+    public func lookup<Value: Codable & Sendable>(
+        for key: String, expiresIn: Duration? = Cache.configuredExpiry, tags: [String] = [], fence: CacheFence? = nil,
+        codec: CacheCodec<Value>? = nil, load: @escaping @Sendable () async throws -> Value
+    ) async throws -> CacheResult<Value> {
+        if fence == nil, let hit = self.hitInMemory(key, as: Value.self) { return hit }
+        let request = LookupRequest(
+            cache: self, name: key, life: self.life(expiresIn), tags: try self.checkedTags(tags), isFenced: fence != nil,
+            mayAddTags: false, coding: self.coding(codec), load: { _ in try await load() })
+        return try await request.run()
+    }
+
+    /// As ``lookup(for:expiresIn:tags:fence:codec:load:)``, for a loader that adds tags which depend on what it read.
+    public func lookup<Value: Codable & Sendable>(
+        for key: String, expiresIn: Duration? = Cache.configuredExpiry, tags: [String] = [], fence: CacheFence? = nil,
+        codec: CacheCodec<Value>? = nil, load: @escaping @Sendable (CacheLoadContext) async throws -> Value
+    ) async throws -> CacheResult<Value> {
+        if fence == nil, let hit = self.hitInMemory(key, as: Value.self) { return hit }
+        let request = LookupRequest(
+            cache: self, name: key, life: self.life(expiresIn), tags: try self.checkedTags(tags), isFenced: fence != nil,
+            mayAddTags: true, coding: self.coding(codec), load: load)
+        return try await request.run()
+    }
+
+    private func hitInMemory<Value: Sendable>(_ key: String, as _: Value.Type) -> CacheResult<Value>? {
+        guard let memory, !self.invalidator.isOwing, let value = memory.peek(key, in: self.space)?.value(as: Value.self) else { return nil }
+        self.metrics.hits.increment()
+        return CacheResult(value: value, outcome: .hit)
+    }
+}

@@ -1,0 +1,17 @@
+/// Proof of an invalidation. A read that carries it sees the change, on any node.
+///
+/// Such a read goes to the store, takes no value that was loaded for an earlier caller, and waits for a load that is under way instead of
+/// joining it. A fence is a value: it may travel in a message to another process of the same code.
+public struct CacheFence: Hashable, Sendable, Codable {
+    /// Names this invalidation.
+    let id: UInt64
+    /// What was invalidated.
+    let targets: [InvalidationTarget]
+}
+
+/// A key or a tag of a namespace.
+enum InvalidationTarget: Hashable, Sendable, Codable {
+    case key(String)
+    /// The empty name is the whole namespace.
+    case tag(String)
+}
