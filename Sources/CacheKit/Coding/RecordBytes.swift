@@ -131,3 +131,38 @@ struct ByteReader {
         return value
     }
 }
+
+extension RecordBytes {
+    /// The 16 bytes at offset 44: fresh until and physical end of a life that begins at `now`, for stores that patch them in place.
+    public static func ends(of life: CacheLife, at now: UTCTime) -> [UInt8] {
+        let record = CacheRecord(nonce: RecordNonce(bits: 0), schema: 0, tags: [], body: .bytes([])).stamped(life, at: now)
+        var bytes: [UInt8] = []
+        bytes.appendBigEndian(record.freshUntil)
+        bytes.appendBigEndian(record.physicalEnd)
+        return bytes
+    }
+}
+
+extension LeaseToken {
+    /// The token as a record's head holds it.
+    public var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.appendBigEndian(self.bits)
+        return bytes
+    }
+
+    /// The token that 16 bytes spell; `nil` for another number of bytes, and for zeros.
+    public init?(bytes: [UInt8]) {
+        guard bytes.count == 16 else { return nil }
+        self.init(bits: bytes.reduce(UInt128(0)) { $0 << 8 | UInt128($1) })
+    }
+}
+
+extension RecordNonce {
+    /// The nonce as a record's head holds it.
+    public var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.appendBigEndian(self.bits)
+        return bytes
+    }
+}
