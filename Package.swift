@@ -137,7 +137,10 @@ let package = Package(
             ]),
         tests(
             "BalancerKitProxyTests",
-            ["BalancerKit", "BalancerKitProxy", "BalancerKitTesting", "ScaleCore", "ScaleTesting", logging, nioCore, nioEmbedded, nioPosix]),
+            [
+                "BalancerKit", "BalancerKitProxy", "BalancerKitTesting", "ScaleCore", "ScaleTesting", lifecycle, logging, metricsTestKit, nioCore,
+                nioEmbedded, nioPosix,
+            ]),
         tests(
             "QueueKitTests",
             ["QueueKit", "QueueKitTesting", "ScaleCore", "ScaleTesting", lifecycle, logging, metricsTestKit, tracing]),

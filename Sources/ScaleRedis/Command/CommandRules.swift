@@ -63,12 +63,8 @@ enum CommandRules {
         let total = commands.reduce(0) { $0 &+ $1.encodedCapacity }
         guard total <= self.maximumEncodedBytes else {
             throw RedisError(
-<<<<<<< HEAD
-                code: .invalidCommand, message: "\(commands.count) commands have \(total) bytes together, over the limit of \(self.maximumEncodedBytes)")
-=======
                 code: .invalidCommand,
                 message: "\(commands.count) commands have \(total) bytes together, over the limit of \(self.maximumEncodedBytes)")
->>>>>>> 8e158e2166b3f65a7e70bf86c1d3b2bc79030699
         }
     }
 

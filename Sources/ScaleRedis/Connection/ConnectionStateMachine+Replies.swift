@@ -23,12 +23,8 @@ extension ConnectionStateMachine {
 
     /// Gives replies to the calls in their order. `deliveries` gets those that somebody still waits for.
     mutating func received(
-<<<<<<< HEAD
-        _ replies: [RedisValue], epoch: UInt64, at now: Instant, using random: inout some RandomNumberGenerator, deliveries: inout [Delivery]
-=======
         _ replies: [RedisValue], epoch: UInt64, at now: Instant, using random: inout some RandomNumberGenerator,
         deliveries: inout [Delivery]
->>>>>>> 8e158e2166b3f65a7e70bf86c1d3b2bc79030699
     ) -> Received {
         var received = Received()
         guard epoch == self.epoch else { return received }
@@ -56,13 +52,9 @@ extension ConnectionStateMachine {
     }
 
     /// One reply to the greeting.
-<<<<<<< HEAD
-    private mutating func greeted(_ reply: RedisValue, answered: Int, deadline: Instant, at now: Instant, using random: inout some RandomNumberGenerator) -> Turn {
-=======
     private mutating func greeted(
         _ reply: RedisValue, answered: Int, deadline: Instant, at now: Instant, using random: inout some RandomNumberGenerator
     ) -> Turn {
->>>>>>> 8e158e2166b3f65a7e70bf86c1d3b2bc79030699
         let steps = self.settings.greeting.steps
         guard answered < steps.count else { return Turn() }
         switch Greeting.judge(reply, to: steps[answered]) {

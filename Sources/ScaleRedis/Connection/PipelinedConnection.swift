@@ -248,12 +248,8 @@ extension PipelinedConnection: ReplyReceiver {
         let now = self.time.now()
         var random = RandomSource.system
         let turn = self.machine.withLock { $0.lost(epoch: epoch, error, at: now, using: &random) }
-<<<<<<< HEAD
-        if case .none = turn.action, turn.failed.isEmpty {} else {
-=======
         if case .none = turn.action, turn.failed.isEmpty {
         } else {
->>>>>>> 8e158e2166b3f65a7e70bf86c1d3b2bc79030699
             self.logger.info("connection lost", metadata: ["server": "\(self.address)", "reason": "\(error.message)"])
         }
         self.act(turn)
@@ -280,12 +276,8 @@ extension PipelinedConnection {
             case .disconnected, .resting, .connecting, .greeting, .ready, .refused: break
             }
             return Load(
-<<<<<<< HEAD
-                inFlight: machine.inFlight.count, waiting: machine.waiting.count, isDraining: isDraining, lastFailure: machine.lastFailure)
-=======
                 written: machine.inFlight.count - machine.unflushed, inFlight: machine.inFlight.count, waiting: machine.waiting.count,
                 isDraining: isDraining, lastFailure: machine.lastFailure)
->>>>>>> 8e158e2166b3f65a7e70bf86c1d3b2bc79030699
         }
     }
 }

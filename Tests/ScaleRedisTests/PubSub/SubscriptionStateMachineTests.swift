@@ -49,12 +49,8 @@ import Testing
         }
 
         mutating func receive(_ reply: RedisValue) {
-<<<<<<< HEAD
-            if let effect = self.machine.received(reply, epoch: self.machine.epoch, at: self.now, using: &self.random) { self.note([effect]) }
-=======
             let effect = self.machine.received(reply, epoch: self.machine.epoch, at: self.now, using: &self.random)
             if let effect { self.note([effect]) }
->>>>>>> 8e158e2166b3f65a7e70bf86c1d3b2bc79030699
         }
 
         mutating func lose() {

@@ -69,11 +69,7 @@ struct ObservabilityTests {
         try await redis.set("key-name", "value-text")
         server.freeze()
         let call = Task { await redisError { _ = try await redis.get("key-name") } }
-<<<<<<< HEAD
-        try await eventually("it is in flight") { redis.inFlightCount == 1 }
-=======
         try await eventually("it is in flight") { redis.writtenCount == 1 }
->>>>>>> 8e158e2166b3f65a7e70bf86c1d3b2bc79030699
         try await server.kill()
         #expect(await call.value?.code == .connectionLost)
         let all = lines.all.joined(separator: "\n")

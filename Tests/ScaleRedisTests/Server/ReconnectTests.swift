@@ -67,11 +67,7 @@ struct ReconnectTests {
         try await redis.set("key", "value")
         let admin = try RedisClient(server.url, configuration: .test())
         try await admin.send(RedisCommand("CLIENT", ["PAUSE", 3000, "ALL"]))
-<<<<<<< HEAD
-        let error = try await redis.error(expiring: time, when: { $0.inFlightCount == 1 }) {
-=======
         let error = try await redis.error(expiring: time, when: { $0.writtenCount == 1 }) {
->>>>>>> 8e158e2166b3f65a7e70bf86c1d3b2bc79030699
             try await $0.send(RedisCommand("ECHO", ["late"]))
         }
         #expect(error?.code == .timeout)
@@ -87,11 +83,7 @@ struct ReconnectTests {
         let redis = try RedisClient(server.url, configuration: .test { $0.time = time.source })
         try await redis.ping()
         server.freeze()
-<<<<<<< HEAD
-        let written = try await redis.error(expiring: time, when: { $0.inFlightCount == 1 }) { try await $0.ping() }
-=======
         let written = try await redis.error(expiring: time, when: { $0.writtenCount == 1 }) { try await $0.ping() }
->>>>>>> 8e158e2166b3f65a7e70bf86c1d3b2bc79030699
         #expect(written?.code == .timeout)
         let waiting = try await redis.error(expiring: time, when: { $0.waitingCount == 1 }) { try await $0.ping() }
         #expect(waiting?.code == .connectionFailed)

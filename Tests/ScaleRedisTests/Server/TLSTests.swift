@@ -67,21 +67,13 @@ struct TLSTests {
         let time = ManualTime()
         let plain = try RedisClient(
             self.url.replacingOccurrences(of: "rediss://", with: "redis://"), configuration: .test { $0.time = time.source })
-<<<<<<< HEAD
-        let error = try await plain.error(expiring: time, when: { $0.lastFailure != nil }) { try await $0.ping() }
-=======
         let error = try await plain.error(expiring: time, when: { $0.waitingCount == 1 }) { try await $0.ping() }
->>>>>>> 8e158e2166b3f65a7e70bf86c1d3b2bc79030699
         #expect(error?.code == .connectionFailed)
         guard let shared = TestServers.redis else { return }
         let encrypted = try RedisClient(
             shared.replacingOccurrences(of: "redis://", with: "rediss://"),
             configuration: self.trusting { $0.time = time.source })
-<<<<<<< HEAD
-        let other = try await encrypted.error(expiring: time, when: { $0.lastFailure != nil }) { try await $0.ping() }
-=======
         let other = try await encrypted.error(expiring: time, when: { $0.waitingCount == 1 }) { try await $0.ping() }
->>>>>>> 8e158e2166b3f65a7e70bf86c1d3b2bc79030699
         #expect(other?.code == .connectionFailed)
     }
 }
