@@ -122,7 +122,10 @@ let package = Package(
         tests("BalancerKitTests", ["BalancerKit", "BalancerKitTesting", "ScaleCore", "ScaleTesting"]),
         tests(
             "BalancerKitProxyTests",
-            ["BalancerKit", "BalancerKitProxy", "BalancerKitTesting", "ScaleCore", "ScaleTesting", logging, nioCore, nioEmbedded, nioPosix]),
+            [
+                "BalancerKit", "BalancerKitProxy", "BalancerKitTesting", "ScaleCore", "ScaleTesting", lifecycle, logging, metricsTestKit, nioCore,
+                nioEmbedded, nioPosix,
+            ]),
         tests("QueueKitTests", ["QueueKit", "QueueKitTesting", "ScaleCore", "ScaleTesting", logging]),
         tests("QueueKitSQLiteTests", ["QueueKit", "QueueKitSQLite", "QueueKitTesting", "ScaleCore", "ScaleTesting", grdb]),
         tests("SessionStoreTests", ["ScaleCore", "ScaleTesting", "SessionStore", "SessionStoreTesting"]),

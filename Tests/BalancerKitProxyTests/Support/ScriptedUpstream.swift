@@ -1,0 +1,185 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+import NIOCore
+import NIOPosix
+import ScaleCore
+import ScaleTesting
+
+/// A raw TCP server: records the requests that it gets and answers each with bytes that a test gives.
+final class ScriptedUpstream: Sendable {
+    /// A request as it came.
+    struct Request: Sendable {
+        let head: String
+        let body: String
+        /// Which of the server's connections it came on, from 0.
+        let connection: Int
+        /// Which request of that connection it is, from 0.
+        let index: Int
+
+        func field(_ name: String) -> String? { RawMessage.field(name, in: self.head) }
+        func fields(_ name: String) -> [String] { RawMessage.fields(name, in: self.head) }
+        var line: String { self.head.split(separator: "\r\n").first.map(String.init) ?? "" }
+    }
+
+    enum Action: Sendable {
+        case send(String)
+        case close
+        /// Ends the connection so that the other side sees an error.
+        case reset
+    }
+
+    typealias Script = @Sendable (Request) -> [Action]
+
+    private struct State {
+        var requests: [Request] = []
+        var connections: [any Channel] = []
+        /// Bytes of unfinished requests, by connection.
+        var pending: [Int: Int] = [:]
+        var open = 0
+    }
+
+    private let state = Locked(State())
+    private let script: Script
+    /// Whether requests are answered when their heads are there, without waiting for bodies.
+    private let answersHeads: Bool
+    private let server = Locked<(any Channel)?>(nil)
+
+    private init(answersHeads: Bool, _ script: @escaping Script) {
+        self.answersHeads = answersHeads
+        self.script = script
+    }
+
+    static func start(answersHeads: Bool = false, _ script: @escaping Script = { _ in [.send(ok("hello"))] }) async throws -> ScriptedUpstream {
+        let upstream = ScriptedUpstream(answersHeads: answersHeads, script)
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(Handler(upstream)) }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        upstream.server.withLock { $0 = channel }
+        return upstream
+    }
+
+    var port: Int { self.server.withLock { $0?.localAddress?.port ?? 0 } }
+    var requests: [Request] { self.state.withLock { $0.requests } }
+    var connectionCount: Int { self.state.withLock { $0.connections.count } }
+    var openConnectionCount: Int { self.state.withLock { $0.open } }
+    /// Bytes of bodies that have come on a connection without the request being whole.
+    func pendingBytes(on connection: Int = 0) -> Int { self.state.withLock { $0.pending[connection] ?? 0 } }
+
+    /// Stops accepting; open connections stay.
+    func stopAccepting() async throws {
+        try await self.server.withLock { $0 }?.close().get()
+    }
+
+    /// Sends on a connection without being asked.
+    func send(_ text: String, on connection: Int = 0) async throws {
+        try await self.state.withLock { $0.connections[connection] }.writeAndFlush(ByteBuffer(string: text)).get()
+    }
+
+    func close(_ connection: Int = 0) async throws {
+        try? await self.state.withLock { $0.connections[connection] }.close().get()
+    }
+
+    func setReading(_ isOn: Bool, on connection: Int = 0) async throws {
+        let channel = self.state.withLock { $0.connections[connection] }
+        try await channel.setOption(.autoRead, value: isOn).get()
+        if isOn { channel.read() }
+    }
+
+    func stop() async {
+        try? await self.server.withLock { $0 }?.close().get()
+        for channel in self.state.withLock({ $0.connections }) { try? await channel.close().get() }
+    }
+
+    /// A port at which nobody listens.
+    static func closedPort() async throws -> Int {
+        let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton).bind(host: "127.0.0.1", port: 0).get()
+        let port = server.localAddress?.port ?? 0
+        try await server.close().get()
+        return port
+    }
+
+    private final class Handler: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+        typealias OutboundOut = ByteBuffer
+        private let upstream: ScriptedUpstream
+        private var number = 0
+        private var count = 0
+        private var bytes = ByteBuffer()
+
+        init(_ upstream: ScriptedUpstream) {
+            self.upstream = upstream
+        }
+
+        func channelActive(context: ChannelHandlerContext) {
+            let channel = context.channel
+            self.number = self.upstream.state.withLock { state in
+                state.connections.append(channel)
+                state.open += 1
+                return state.connections.count - 1
+            }
+        }
+
+        func channelInactive(context: ChannelHandlerContext) {
+            self.upstream.state.withLock { $0.open -= 1 }
+        }
+
+        func errorCaught(context: ChannelHandlerContext, error: any Error) {
+            context.close(promise: nil)
+        }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            var buffer = self.unwrapInboundIn(data)
+            self.bytes.writeBuffer(&buffer)
+            while let (head, body, length) = self.next() {
+                self.bytes.moveReaderIndex(forwardBy: length)
+                let request = Request(head: head, body: body, connection: self.number, index: self.count)
+                self.count += 1
+                self.upstream.state.withLock { $0.requests.append(request) }
+                for action in self.upstream.script(request) { self.run(action, context) }
+            }
+            let (number, pending) = (self.number, self.bytes.readableBytes)
+            self.upstream.state.withLock { $0.pending[number] = pending }
+        }
+
+        private func next() -> (String, String, Int)? {
+            // Large bodies are only counted until they are whole.
+            guard let view = self.bytes.getString(at: self.bytes.readerIndex, length: min(self.bytes.readableBytes, 64 << 10)),
+                let headEnd = view.range(of: "\r\n\r\n")
+            else { return nil }
+            let head = String(view[..<headEnd.upperBound])
+            if self.upstream.answersHeads { return (head, "", head.utf8.count) }
+            if let length = RawMessage.field("Content-Length", in: head).flatMap({ Int($0) }) {
+                guard self.bytes.readableBytes >= head.utf8.count + length else { return nil }
+                let body = self.bytes.getString(at: self.bytes.readerIndex + head.utf8.count, length: length) ?? ""
+                return (head, body, head.utf8.count + length)
+            }
+            guard RawMessage.field("Transfer-Encoding", in: head) != nil else { return (head, "", head.utf8.count) }
+            let rest = self.bytes.getString(at: self.bytes.readerIndex + head.utf8.count, length: self.bytes.readableBytes - head.utf8.count)
+            guard let rest, rest.hasSuffix("0\r\n\r\n") else { return nil }
+            return (head, rest, head.utf8.count + rest.utf8.count)
+        }
+
+        private func run(_ action: Action, _ context: ChannelHandlerContext) {
+            switch action {
+            case .send(let text): context.writeAndFlush(self.wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
+            case .close: context.close(promise: nil)
+            case .reset:
+                _ = (context.channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
+                context.close(promise: nil)
+            }
+        }
+    }
+}
+
+/// A response of known length.
+func ok(_ body: String, _ lines: String...) -> String {
+    "HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n" + lines.map { $0 + "\r\n" }.joined() + "\r\n" + body
+}
