@@ -188,7 +188,9 @@ import Testing
             for cut in stride(from: 1, to: request.count, by: 3) {
                 try await connection.send(String(decoding: request[..<cut], as: UTF8.self))
                 try await connection.send(String(decoding: request[cut...], as: UTF8.self))
-                #expect(try await connection.response().body == "3\r\nabc\r\n0\r\n\r\n")
+                // Data is framed as it came, so only what it says is the same.
+                let body = try await connection.response().body
+                #expect(StreamingTests.unchunk(body) == "abc")
             }
             await connection.close()
         }
