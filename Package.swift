@@ -138,7 +138,8 @@ let package = Package(
         tests(
             "BalancerKitProxyTests",
             [
-                "BalancerKit", "BalancerKitProxy", "BalancerKitTesting", "ScaleCore", "ScaleTesting", lifecycle, logging, metricsTestKit, nioCore,
+                "BalancerKit", "BalancerKitProxy", "BalancerKitTesting", "ScaleCore", "ScaleTesting", lifecycle, logging, metricsTestKit,
+                nioCore,
                 nioEmbedded, nioPosix,
             ]),
         tests(

@@ -5,7 +5,8 @@ public struct CacheError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kind of failure. Open: later versions add codes.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Base: String {
-            case encodingFailed, invalidTag, missingCounter, counterOverflow, notConfirmed, recursiveLoad, storeUnavailable, unsupported, valueTooLarge
+            case encodingFailed, invalidTag, missingCounter, counterOverflow, notConfirmed, recursiveLoad, storeUnavailable, unsupported,
+                valueTooLarge
             case wrongKind
         }
 

@@ -185,7 +185,7 @@ struct RedisSessionStorageFaultTests {
         let redis = try RedisClient(server.url, configuration: configuration)
         let sessions = Sessions<String>(storage: RedisSessionStorage(redis))
         let session = try await sessions.create("payload-secret")
-        try await server.stop()
+        try await server.kill()
         let calls: [@Sendable () async throws -> Void] = [
             { _ = try await sessions.load(session.id) }, { _ = try await sessions.create("payload-secret") },
             { _ = try await sessions.end(session.id) }, { _ = try await sessions.isAlive(session) },

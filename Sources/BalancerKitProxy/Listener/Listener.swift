@@ -1,3 +1,7 @@
+import NIOCore
+import NIOPosix
+import ScaleCore
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -5,9 +9,6 @@ import Musl
 #elseif canImport(Darwin)
 import Darwin
 #endif
-import NIOCore
-import NIOPosix
-import ScaleCore
 
 /// The listening sockets and the event loops behind them, from bind to the last connection's end.
 final class Listener: Sendable {

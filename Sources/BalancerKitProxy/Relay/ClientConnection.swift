@@ -1,3 +1,6 @@
+import NIOCore
+import ScaleCore
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -5,8 +8,6 @@ import Musl
 #elseif canImport(Darwin)
 import Darwin
 #endif
-import NIOCore
-import ScaleCore
 
 /// A client's connection: reads one head after the other, has each request carried out by an ``Exchange``, and keeps or closes the connection.
 ///

@@ -32,4 +32,3 @@ struct RouteTable<Action: Sendable>: Sendable {
         return nil
     }
 }
-

@@ -40,13 +40,15 @@ final class Invalidator: Sendable {
         let deadline = self.time.now().advanced(by: self.limit)
         let result = FirstResult()
         Task { result.set(await self.attempt(targets, until: deadline)) }
-        let timer: Task<Void, Never>? = self.limit > .zero ? Task {
-            try? await self.time.sleep(until: deadline)
-            // The attempt may still be under way: its outcome is unknown, so it is owed.
-            guard !Task.isCancelled, !result.isSet else { return }
-            self.journal(targets)
-            result.set(.failure(Self.late))
-        } : nil
+        let timer: Task<Void, Never>? =
+            self.limit > .zero
+            ? Task {
+                try? await self.time.sleep(until: deadline)
+                // The attempt may still be under way: its outcome is unknown, so it is owed.
+                guard !Task.isCancelled, !result.isSet else { return }
+                self.journal(targets)
+                result.set(.failure(Self.late))
+            } : nil
         defer { timer?.cancel() }
         switch await result.value(onCancel: { self.journal(targets) }) {
         case .success:

@@ -21,7 +21,9 @@ extension CacheStoreConformance.Subject {
 
     /// The text of the record at a name; `nil` where there is none.
     func text(_ name: String) async throws -> String? {
-        guard case .record(let record) = try await self.entry(name), !record.isEmpty, case .bytes(let bytes) = record.body else { return nil }
+        guard case .record(let record) = try await self.entry(name), !record.isEmpty, case .bytes(let bytes) = record.body else {
+            return nil
+        }
         return String(decoding: bytes, as: UTF8.self)
     }
 

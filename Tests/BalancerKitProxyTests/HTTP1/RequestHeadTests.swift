@@ -13,7 +13,8 @@ func read(_ text: [UInt8], limits: HeadLimits = HeadLimits(), pieces: [Int] = []
     var parser = RequestHeadParser(limits: limits)
     for end in pieces + [text.count] {
         do {
-            let progress = try text[..<end].withUnsafeBytes { bytes throws(HTTPViolation) in try parser.parse(UnsafeRawBufferPointer(bytes)) }
+            let progress = try text[..<end].withUnsafeBytes { bytes throws(HTTPViolation) in try parser.parse(UnsafeRawBufferPointer(bytes))
+            }
             if case .complete(let length) = progress { return (.complete(length), parser) }
         } catch {
             return (.violation(error), parser)

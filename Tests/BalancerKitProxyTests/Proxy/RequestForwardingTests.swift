@@ -1,7 +1,8 @@
 import BalancerKit
-@testable import BalancerKitProxy
 import ScaleTesting
 import Testing
+
+@testable import BalancerKitProxy
 
 /// What an upstream gets for what a client sends. Cases marked with a status are refused and never reach it.
 ///
@@ -20,7 +21,10 @@ import Testing
         ("valid GET", "GET /a HTTP/1.1\r\nHost: a\r\n\r\n", seen(), ""),
         ("custom method FOO", "FOO /a HTTP/1.1\r\nHost: a\r\n\r\n", seen("FOO /a HTTP/1.1"), ""),
         ("method M-SEARCH", "M-SEARCH /a HTTP/1.1\r\nHost: a\r\n\r\n", seen("M-SEARCH /a HTTP/1.1"), ""),
-        ("Host uppercase+port+dot", "GET /a HTTP/1.1\r\nHost: EXAMPLE.com.:8080\r\n\r\n", seen(host: "example.com", original: "EXAMPLE.com.:8080"), ""),
+        (
+            "Host uppercase+port+dot", "GET /a HTTP/1.1\r\nHost: EXAMPLE.com.:8080\r\n\r\n",
+            seen(host: "example.com", original: "EXAMPLE.com.:8080"), ""
+        ),
         ("Host tab OWS", "GET /a HTTP/1.1\r\nHost:\ta\r\n\r\n", seen(), ""),
         ("absolute-form other host", "GET http://b/x?q HTTP/1.1\r\nHost: a\r\n\r\n", seen("GET /x?q HTTP/1.1", host: "b"), ""),
         ("absolute-form no path", "GET http://b HTTP/1.1\r\nHost: a\r\n\r\n", seen("GET / HTTP/1.1", host: "b"), ""),
@@ -32,10 +36,22 @@ import Testing
         ("obs-text value", "GET /a HTTP/1.1\r\nHost: a\r\nX: \u{e9}\r\n\r\n", seen(rest: "X: \u{e9}\r\n"), ""),
         ("header underscore", "GET /a HTTP/1.1\r\nHost: a\r\nX_Y: v\r\n\r\n", seen(), ""),
         ("header dot", "GET /a HTTP/1.1\r\nHost: a\r\nX.Y: v\r\n\r\n", seen(rest: "X.Y: v\r\n"), ""),
-        ("odd white space is made plain", "GET /a HTTP/1.1\r\nHost: a\r\nX:v\r\nY: \t w \t\r\nZ: z\r\n\r\n", seen(rest: "X: v\r\nY: w\r\nZ: z\r\n"), ""),
-        ("CL ok + body", "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", seen("POST /a HTTP/1.1", framing: "Content-Length: 3\r\n"), "abc"),
-        ("CL 003", "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 003\r\n\r\nabc", seen("POST /a HTTP/1.1", framing: "Content-Length: 3\r\n"), "abc"),
-        ("CL 0", "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", seen("POST /a HTTP/1.1", framing: "Content-Length: 0\r\n"), ""),
+        (
+            "odd white space is made plain", "GET /a HTTP/1.1\r\nHost: a\r\nX:v\r\nY: \t w \t\r\nZ: z\r\n\r\n",
+            seen(rest: "X: v\r\nY: w\r\nZ: z\r\n"), ""
+        ),
+        (
+            "CL ok + body", "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
+            seen("POST /a HTTP/1.1", framing: "Content-Length: 3\r\n"), "abc"
+        ),
+        (
+            "CL 003", "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 003\r\n\r\nabc",
+            seen("POST /a HTTP/1.1", framing: "Content-Length: 3\r\n"), "abc"
+        ),
+        (
+            "CL 0", "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", seen("POST /a HTTP/1.1", framing: "Content-Length: 0\r\n"),
+            ""
+        ),
         ("GET with body", "GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", seen(framing: "Content-Length: 3\r\n"), "abc"),
         (
             "TE chunked, unbuffered", "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: CHUNKED\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
@@ -47,7 +63,8 @@ import Testing
             seen("POST /a HTTP/1.1", framing: "Transfer-Encoding: chunked\r\n"), "5\r\nabcde\r\n0\r\n\r\n"
         ),
         (
-            "Transfer_Encoding underscore + CL", "POST /a HTTP/1.1\r\nHost: a\r\nTransfer_Encoding: chunked\r\nContent-Length: 3\r\n\r\nabc",
+            "Transfer_Encoding underscore + CL",
+            "POST /a HTTP/1.1\r\nHost: a\r\nTransfer_Encoding: chunked\r\nContent-Length: 3\r\n\r\nabc",
             seen("POST /a HTTP/1.1", framing: "Content-Length: 3\r\n"), "abc"
         ),
         ("POST no length", "POST /a HTTP/1.1\r\nHost: a\r\n\r\n", seen("POST /a HTTP/1.1"), ""),
@@ -68,7 +85,10 @@ import Testing
             seen(rest: "X: 1\r\n"), ""
         ),
         ("dup custom header", "GET /a HTTP/1.1\r\nHost: a\r\nX: 1\r\nY: 2\r\nX: 3\r\n\r\n", seen(rest: "X: 1\r\nY: 2\r\nX: 3\r\n"), ""),
-        ("dup Range", "GET /a HTTP/1.1\r\nHost: a\r\nRange: bytes=0-1\r\nRange: bytes=2-3\r\n\r\n", seen(rest: "Range: bytes=0-1\r\nRange: bytes=2-3\r\n"), ""),
+        (
+            "dup Range", "GET /a HTTP/1.1\r\nHost: a\r\nRange: bytes=0-1\r\nRange: bytes=2-3\r\n\r\n",
+            seen(rest: "Range: bytes=0-1\r\nRange: bytes=2-3\r\n"), ""
+        ),
         (
             "a client's own claims are replaced",
             "GET /a HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 6.6.6.6\r\nX-Real-IP: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: evil\r\n"
@@ -101,7 +121,8 @@ import Testing
         ("get /a HTTP/1.1\r\nHost: a\r\n\r\n", 400), ("F!O /a HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         ("CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 405), ("TRACE /a HTTP/1.1\r\nHost: a\r\n\r\n", 405),
         ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", 400), ("GET /a HTTP/1.1\r\n\r\n", 400), ("GET /a HTTP/1.1\r\nHost:\r\n\r\n", 400),
-        ("GET /a HTTP/2.0\r\nHost: a\r\n\r\n", 505), ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400), ("GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("GET /a HTTP/2.0\r\nHost: a\r\n\r\n", 505), ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+        ("GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         ("GET /a HTTP/1.1\rHost: a\r\r", 400), ("GET /a HTTP/1.1\nHost: a\n\n", 400), ("\u{16}\u{3}\u{1}\u{2}\u{0}", 400),
         ("GET /a HTTP/1.1\r\nHost: a\r\nFoo\r\n\r\n", 400), ("GET /a HTTP/1.1\r\nHost: a\r\nX(: 1\r\n\r\n", 400),
         ("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
@@ -114,7 +135,8 @@ import Testing
         ("GET /a HTTP/1.1\r\nHost: a\r\nAuthorization: secret\r\nAuthorization: b\r\n\r\n", 400),
     ]
 
-    @Test func `a refusal is answered and closes, says nothing of the request in the log, and the next connection is served`() async throws {
+    @Test func `a refusal is answered and closes, says nothing of the request in the log, and the next connection is served`() async throws
+    {
         let upstream = try await ScriptedUpstream.start()
         try await withProxy(configuration(upstream.port)) { (proxy: RunningProxy) async throws in
             for (request, status) in Self.refused {
@@ -199,7 +221,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("10.0.0.0/8", "10.255.0.1", true), ("10.0.0.0/8", "11.0.0.1", false), ("10.1.2.3", "10.1.2.3", true), ("10.1.2.3", "10.1.2.4", false),
+        ("10.0.0.0/8", "10.255.0.1", true), ("10.0.0.0/8", "11.0.0.1", false), ("10.1.2.3", "10.1.2.3", true),
+        ("10.1.2.3", "10.1.2.4", false),
         ("10.0.0.128/25", "10.0.0.129", true), ("10.0.0.128/25", "10.0.0.127", false), ("0.0.0.0/0", "1.2.3.4", true),
         ("fd00::/8", "fdff::1", true), ("fd00::/8", "fe00::1", false), ("10.0.0.0/8", "::ffff:10.0.0.1", true), ("::/0", "1.2.3.4", false),
     ]) func `a block holds its addresses and no others`(block: String, address: String, isInside: Bool) throws {

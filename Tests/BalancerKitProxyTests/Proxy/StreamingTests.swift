@@ -177,7 +177,9 @@ import Testing
     }
 
     /// Clients that send one request after the other on kept connections until the proxy says that it is over.
-    static func load(_ proxy: RunningProxy, clients: Int, method: String = "GET", until isOver: @escaping @Sendable () -> Bool) async throws -> [Int] {
+    static func load(_ proxy: RunningProxy, clients: Int, method: String = "GET", until isOver: @escaping @Sendable () -> Bool) async throws
+        -> [Int]
+    {
         try await withThrowingTaskGroup(of: [Int].self) { group in
             for _ in 0..<clients {
                 group.addTask {

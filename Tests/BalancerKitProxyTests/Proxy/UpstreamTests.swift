@@ -1,5 +1,5 @@
-import ScaleCore
 import BalancerKit
+import ScaleCore
 import ScaleTesting
 import Testing
 

@@ -72,7 +72,9 @@ final class RawConnection: Sendable {
 
     /// The next whole response, as framed by its head.
     func response(toHead isHead: Bool = false, file: String = #fileID, line: Int = #line) async throws -> RawResponse {
-        try await eventually("a whole response on the connection, not only: \(self.text.prefix(300).debugDescription)", file: file, line: line) {
+        try await eventually(
+            "a whole response on the connection, not only: \(self.text.prefix(300).debugDescription)", file: file, line: line
+        ) {
             self.state.value.withLock { state -> RawResponse? in
                 guard let response = RawResponse(state.received[state.taken...], isHead: isHead, isAtEnd: state.end != .open) else {
                     return nil

@@ -1,3 +1,8 @@
+import NIOCore
+import NIOPosix
+import ScaleCore
+import ScaleTesting
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -5,10 +10,6 @@ import Musl
 #elseif canImport(Darwin)
 import Darwin
 #endif
-import NIOCore
-import NIOPosix
-import ScaleCore
-import ScaleTesting
 
 /// A raw TCP server: records the requests that it gets and answers each with bytes that a test gives.
 final class ScriptedUpstream: Sendable {
@@ -54,7 +55,9 @@ final class ScriptedUpstream: Sendable {
         self.script = script
     }
 
-    static func start(answersHeads: Bool = false, _ script: @escaping Script = { _ in [.send(ok("hello"))] }) async throws -> ScriptedUpstream {
+    static func start(answersHeads: Bool = false, _ script: @escaping Script = { _ in [.send(ok("hello"))] }) async throws
+        -> ScriptedUpstream
+    {
         let upstream = ScriptedUpstream(answersHeads: answersHeads, script)
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -162,7 +165,8 @@ final class ScriptedUpstream: Sendable {
                 return (head, body, head.utf8.count + length)
             }
             guard RawMessage.field("Transfer-Encoding", in: head) != nil else { return (head, "", head.utf8.count) }
-            let rest = self.bytes.getString(at: self.bytes.readerIndex + head.utf8.count, length: self.bytes.readableBytes - head.utf8.count)
+            let rest = self.bytes.getString(
+                at: self.bytes.readerIndex + head.utf8.count, length: self.bytes.readableBytes - head.utf8.count)
             guard let rest, rest.hasSuffix("0\r\n\r\n") else { return nil }
             return (head, rest, head.utf8.count + rest.utf8.count)
         }
