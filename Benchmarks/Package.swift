@@ -3,12 +3,16 @@ import PackageDescription
 
 // Side-by-side runs of ScaleKit and of what it is measured against, in one process or one session, reported as ratios.
 
-let swiftSettings: [SwiftSetting] = [
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
-]
+/// As in the root's manifest: our warnings are errors when we check ourselves.
+let strictness: [SwiftSetting] = Context.environment["SCALEKIT_STRICT"] == nil ? [] : [.treatAllWarnings(as: .error)]
+
+let swiftSettings: [SwiftSetting] =
+    strictness + [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ]
 
 func scaleKit(_ product: String) -> Target.Dependency { .product(name: product, package: "ScaleKit") }
 

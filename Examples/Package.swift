@@ -3,12 +3,16 @@ import PackageDescription
 
 // A package of its own that depends on ScaleKit by path, as an outside project would by URL.
 
-let swiftSettings: [SwiftSetting] = [
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
-]
+/// As in the root's manifest: our warnings are errors when we check ourselves.
+let strictness: [SwiftSetting] = Context.environment["SCALEKIT_STRICT"] == nil ? [] : [.treatAllWarnings(as: .error)]
+
+let swiftSettings: [SwiftSetting] =
+    strictness + [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ]
 
 func scaleKit(_ product: String) -> Target.Dependency { .product(name: product, package: "ScaleKit") }
 
@@ -83,6 +87,8 @@ let package = Package(
                 "profile-service",
                 scaleKit("ScaleCore"),
                 scaleKit("ScaleTesting"),
+                scaleKit("SessionStore"),
+                scaleKit("SessionStoreTesting"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

@@ -19,7 +19,7 @@ public struct ProfileDatabase: Sendable {
     /// Opens the file, creates what is missing, and seeds `seed` profiles into a database without any.
     ///
     /// - Throws: `StartError` that names the path when the file cannot be opened or written.
-    init(path: String, seed: Int, hashing: PasswordHasher, metrics: any MetricsFactory) async throws {
+    init(path: String, seed: Int, metrics: any MetricsFactory) async throws {
         self.queries = Counter(label: "database_queries_total", factory: metrics)
         do {
             var configuration = GRDB.Configuration()
@@ -33,7 +33,7 @@ public struct ProfileDatabase: Sendable {
             throw StartError("--database \(path): cannot be opened or written (\(reason)); name a file in a writable directory")
         }
         if seed > 0 {
-            try await self.seed(count: seed, hashing: hashing)
+            try await self.seed(count: seed)
         }
     }
 
@@ -102,10 +102,9 @@ public struct ProfileDatabase: Sendable {
         String(decoding: bytes, as: UTF8.self)
     }
 
-    private func seed(count: Int, hashing: PasswordHasher) async throws {
+    private func seed(count: Int) async throws {
         guard try await self.pool.read({ try Int.fetchOne($0, sql: "SELECT count(*) FROM profile") }) == 0 else { return }
-        // Hashed once, since a thousand scrypts would take minutes; seeded users are for demonstrations.
-        let password = try await hashing.hash(Seed.password)
+        let password = try await Seed.passwordHash.value
         try await self.pool.write { database in
             // Another instance may have seeded while this one was hashing.
             guard try Int.fetchOne(database, sql: "SELECT count(*) FROM profile") == 0 else { return }
@@ -125,6 +124,9 @@ public struct ProfileDatabase: Sendable {
 public enum Seed {
     /// The password that all of them share; an obvious one, for demonstrations only.
     public static let password = "correct horse battery staple"
+
+    /// Computed once, since a thousand scrypts would take minutes; seeded users are for demonstrations.
+    static let passwordHash = Task { try await PasswordHasher().hash(Seed.password) }
 
     public static func email(_ number: Int) -> String { "user\(number)@example.com" }
 }

@@ -2,6 +2,7 @@ import BalancerKitProxy
 import Logging
 import QueueKit
 import ServiceLifecycle
+import SessionStore
 
 /// The whole service in one process: two instances over shared embedded stores, a worker, and the proxy in front.
 struct DemoProcess: Sendable {
@@ -11,11 +12,16 @@ struct DemoProcess: Sendable {
     private let instances: [DemoInstance]
     private let proxy: DemoProxy
 
-    init(settings: DemoSettings, scratch: ScratchDirectory, metrics: PrometheusRegistry, logger: Logger) async throws {
-        let stores = try await Stores.open(cache: .memory, sessions: .memory, namespace: "profiles", metrics: metrics, logger: logger)
+    /// - Parameter sessionStorage: where sessions are kept instead of in memory.
+    init(
+        settings: DemoSettings, scratch: ScratchDirectory, metrics: PrometheusRegistry, logger: Logger,
+        sessionStorage: (any SessionStorage)? = nil
+    ) async throws {
+        var stores = try await Stores.open(cache: .memory, sessions: .memory, namespace: "profiles", metrics: metrics, logger: logger)
+        if let sessionStorage { stores.sessions = Stores.sessions(in: sessionStorage, logger: logger) }
         let hasher = PasswordHasher()
         let database = try await ProfileDatabase(
-            path: settings.database ?? "\(scratch.path)/profiles.sqlite", seed: settings.seed, hashing: hasher,
+            path: settings.database ?? "\(scratch.path)/profiles.sqlite", seed: settings.seed,
             metrics: metrics)
         let queue = try Jobs.open(.sqlite(path: "\(scratch.path)/jobs.sqlite"), logger: logger)
         let instances = (1...2).map { _ in

@@ -24,7 +24,9 @@ struct JSONFields: Sendable {
         var fields: [String: Value]?
 
         init(from decoder: any Decoder) throws {
-            self.fields = try? decoder.singleValueContainer().decode([String: FieldValue].self).mapValues(\.value)
+            self.fields = try JSONFields.unlessOfAnotherType {
+                try decoder.singleValueContainer().decode([String: FieldValue].self).mapValues(\.value)
+            }
         }
     }
 
@@ -32,7 +34,17 @@ struct JSONFields: Sendable {
         var value: Value
 
         init(from decoder: any Decoder) throws {
-            self.value = (try? decoder.singleValueContainer().decode(String.self)).map(Value.string) ?? .other
+            let text = try JSONFields.unlessOfAnotherType { try decoder.singleValueContainer().decode(String.self) }
+            self.value = text.map(Value.string) ?? .other
+        }
+    }
+
+    /// Nil for a value of another type; what is malformed stays an error.
+    private static func unlessOfAnotherType<Result>(_ decode: () throws -> Result) throws -> Result? {
+        do {
+            return try decode()
+        } catch DecodingError.typeMismatch, DecodingError.valueNotFound {
+            return nil
         }
     }
 }

@@ -40,7 +40,7 @@ struct InProcessStage: SmokeStage {
         return DemoInstance(
             Instance(
                 stores: try await Stores.open(cache: .memory, sessions: .memory, namespace: "empty", metrics: metrics, logger: logger),
-                database: try await ProfileDatabase(path: "\(scratch.path)/empty.sqlite", seed: 0, hashing: hasher, metrics: metrics),
+                database: try await ProfileDatabase(path: "\(scratch.path)/empty.sqlite", seed: 0, metrics: metrics),
                 hasher: hasher, queue: try Jobs.open(.memory, logger: logger), metrics: metrics,
                 trustedProxies: [], insecureCookies: true, logger: logger),
             logger: logger)

@@ -22,11 +22,10 @@ public struct ServeSettings: Sendable {
         try await ListenCheck.run(self.listen)
         let metrics = PrometheusRegistry()
         metrics.install()
-        self.warnOfMemory(logger)
         let stores = try await Stores.open(
             cache: self.cache, sessions: self.sessions, namespace: self.cacheNamespace, metrics: metrics, logger: logger)
         let hasher = PasswordHasher()
-        let database = try await ProfileDatabase(path: self.database, seed: self.seed, hashing: hasher, metrics: metrics)
+        let database = try await ProfileDatabase(path: self.database, seed: self.seed, metrics: metrics)
         let queue = try Jobs.open(self.queue, logger: logger)
         let instance = Instance(
             stores: stores, database: database, hasher: hasher, queue: queue, metrics: metrics,
@@ -35,6 +34,7 @@ public struct ServeSettings: Sendable {
         let server = instance.server.application(listen: listen, logger: logger) { port in
             logger.notice("serving", metadata: ["address": "\(ListenAddress(host: listen.host, port: port))"])
         }
+        self.warnOfMemory(logger)
         // Ended in reverse: first the server takes no more requests, then what it stands on may go.
         try await ServiceRunner(logger: logger).run(stores.services + self.ownWorker(on: queue, logger) + [instance.notifier, server])
     }

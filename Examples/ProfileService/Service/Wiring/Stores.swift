@@ -11,7 +11,7 @@ import SessionStoreRedis
 /// What the instances of a service share: the cache, the sessions, the counts of failed logins, the analytics.
 struct Stores: Sendable {
     let cache: Cache
-    let sessions: Sessions<ProfileSession>
+    var sessions: Sessions<ProfileSession>
     let throttle: any LoginThrottle
     let analytics: any Analytics
     let checks: [String: Readiness.Check]
@@ -30,8 +30,7 @@ struct Stores: Sendable {
         let sharedRedis = sessionsRedis ?? cacheRedis
         return Stores(
             cache: cache,
-            sessions: Sessions(
-                storage: sessionStorage, policy: SessionPolicy(idle: .seconds(1800), absolute: .seconds(43_200)), logger: logger),
+            sessions: Self.sessions(in: sessionStorage, logger: logger),
             throttle: sharedRedis.map { RedisLoginThrottle(redis: $0, keyPrefix: namespace) } ?? MemoryLoginThrottle(),
             analytics: (cacheRedis ?? sessionsRedis).map { RedisAnalytics(redis: $0, keyPrefix: namespace) } ?? MemoryAnalytics(),
             checks: [
@@ -39,6 +38,10 @@ struct Stores: Sendable {
                 "sessions": { try await sessionsRedis?.ping() },
             ],
             services: clients.all)
+    }
+
+    static func sessions(in storage: any SessionStorage, logger: Logger) -> Sessions<ProfileSession> {
+        Sessions(storage: storage, policy: SessionPolicy(idle: .seconds(1800), absolute: .seconds(43_200)), logger: logger)
     }
 
     private static func cache(on redis: RedisClient?, namespace: String, metrics: any MetricsFactory, logger: Logger) -> Cache {

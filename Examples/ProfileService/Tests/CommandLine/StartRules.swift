@@ -24,7 +24,7 @@ import Darwin
         ),
         (["serve", "--listen", "0.0.0.0:0", "--insecure-cookies"], "--insecure-cookies"),
         (["serve", "--listen", "127.0.0.1:0", "--cache", "redis://127.0.0.1:notaport"], "--cache"),
-        (["serve", "--listen", "127.0.0.1:0", "--seed", "-1"], "--seed"),
+        (["serve", "--listen", "127.0.0.1:0", "--seed=-1"], "--seed"),
         (["worker"], "--queue"),
         (["worker", "--queue", "memory"], "--queue"),
         (["worker", "--queue", "sqlite:jobs.sqlite", "--concurrency", "0"], "--concurrency"),

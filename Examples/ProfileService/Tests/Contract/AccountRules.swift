@@ -8,7 +8,7 @@ import Testing
     typealias Way = ServiceUnderTest.Way
 
     @Test(arguments: Way.allCases) func `POST users is 201 with the id, whose profile it is`(way: Way) async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let answer = try await service.request(
                 "POST", "/users", #"{"email":"New@Example.com","password":"long enough","name":"New"}"#, via: way)
             #expect(answer.status == 201)
@@ -20,14 +20,14 @@ import Testing
     }
 
     @Test func `an e-mail that is taken is 409, without regard to case`() async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let body = #"{"email":"USER1@example.COM","password":"long enough","name":"Twin"}"#
             #expect(try await service.request("POST", "/users", body).status == 409)
         }
     }
 
     @Test(arguments: Way.allCases) func `login is 200 with id and name and a session cookie`(way: Way) async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let answer = try await service.request(
                 "POST", "/login", #"{"email":"USER2@example.com","password":"\#(Seed.password)"}"#, via: way)
             #expect(answer.status == 200)
@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test func `login gives a new id each time and the old one dies`() async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let first = try await service.login(1)
             let answer = try await service.request(
                 "POST", "/login", #"{"email":"\#(Seed.email(1))","password":"\#(Seed.password)"}"#, cookie: first)
@@ -50,7 +50,7 @@ import Testing
     }
 
     @Test func `unknown account and wrong password get the same 401`() async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let wrong = try await service.request("POST", "/login", #"{"email":"\#(Seed.email(1))","password":"wrong"}"#)
             let unknown = try await service.request("POST", "/login", #"{"email":"nobody@example.com","password":"wrong"}"#)
             #expect(wrong.status == 401 && unknown.status == 401)
@@ -60,7 +60,7 @@ import Testing
     }
 
     @Test(arguments: Way.allCases) func `logout is 204 and clears the cookie, also without a session`(way: Way) async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let cookie = try await service.login(1, via: way)
             let answer = try await service.request("POST", "/logout", via: way, cookie: cookie)
             #expect(answer.status == 204)
@@ -72,7 +72,7 @@ import Testing
     }
 
     @Test(arguments: Way.allCases) func `GET me is the user of the session, and 401 without one`(way: Way) async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             #expect(try await service.request("GET", "/me", via: way).status == 401)
             let cookie = try await service.login(3, via: way)
             let answer = try await service.request("GET", "/me", via: way, cookie: cookie)
@@ -83,7 +83,7 @@ import Testing
     }
 
     @Test func `wrong JSON types at login are 422`() async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let answer = try await service.request("POST", "/login", #"{"email":1}"#)
             #expect(answer.status == 422)
             #expect(Set(try #require(try answer.json()["errors"] as? [String: String]).keys) == ["email", "password"])

@@ -8,7 +8,7 @@ import Testing
     typealias Way = ServiceUnderTest.Way
 
     @Test(arguments: Way.allCases) func `malformed JSON or UTF-8 is 400`(way: Way) async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             for body in ["", "{", #"{"email":}"#, #"{"a":"\ud800"}"#, "nul", "{\"a\":1}x"] {
                 #expect(try await service.request("POST", "/users", body, via: way).status == 400, "\(body)")
             }
@@ -24,7 +24,7 @@ import Testing
     }
 
     @Test(arguments: Way.allCases) func `another content type than application-json is 415`(way: Way) async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let body = #"{"email":"a@b","password":"12345678","name":"A"}"#
             for type in ["text/plain", "application/jsonp", "application/json-seq", "application", ""] {
                 #expect(try await service.request("POST", "/users", body, via: way, contentType: type).status == 415, "\(type)")
@@ -36,7 +36,7 @@ import Testing
     }
 
     @Test(arguments: Way.allCases) func `a body of 64 KiB is read and one more byte is 413`(way: Way) async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             func body(_ bytes: Int) -> String {
                 let frame = #"{"email":"size@example.com","password":"12345678","name":"A","pad":""}"#
                 return frame.replacingOccurrences(
@@ -48,7 +48,7 @@ import Testing
     }
 
     @Test(arguments: Way.allCases) func `a chunked body over 64 KiB is 413 without waiting for the rest`(way: Way) async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let status = try await HTTPConversation.with(port: service.port(way)) { speaker in
                 try await speaker.send(
                     "POST /users HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -62,7 +62,7 @@ import Testing
     }
 
     @Test(arguments: Way.allCases) func `a declared length over 64 KiB is 413 before a byte of the body is sent`(way: Way) async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let status = try await HTTPConversation.with(port: service.port(way)) { speaker in
                 try await speaker.send(
                     "POST /users HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100000000\r\n\r\n")
@@ -73,7 +73,7 @@ import Testing
     }
 
     @Test func `422 names all bad fields at once, wrong types included, and changes nothing`() async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let answer = try await service.request("POST", "/users", #"{"email":5,"password":"short","name":" "}"#)
             #expect(answer.status == 422)
             let errors = try #require(try answer.json()["errors"] as? [String: String])
@@ -104,21 +104,22 @@ import Testing
 
     @Test(arguments: signUpFields.indices) func `each field of a sign-up has its rule`(index: Int) async throws {
         let rule = Self.signUpFields[index]
-        func body(_ value: String) -> String {
+        @Sendable func body(_ value: String) -> String {
             var fields = ["email": "field@example.com", "password": "long enough", "name": "Name"]
             fields[rule.field] = value
             return "{" + fields.map { "\"\($0)\":\"\($1)\"" }.joined(separator: ",") + "}"
         }
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let refused = try await service.request("POST", "/users", body(rule.fails))
             #expect(refused.status == 422)
-            #expect((try refused.json()["errors"] as? [String: String])?.keys.map { $0 } == [rule.field])
+            let errors = try #require(try refused.json()["errors"] as? [String: String])
+            #expect(Array(errors.keys) == [rule.field])
             #expect(try await service.request("POST", "/users", body(rule.passes)).status == 201)
         }
     }
 
     @Test func `a biography of up to 10000 characters is stored exactly as sent, empty allowed`() async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let cookie = try await service.login(1)
             for (sent, stored) in [
                 ("", ""), ("a\\u0000b\\r\\n\\u0001", "a\u{0}b\r\n\u{1}"), ("é e\\u0301 \\ud83d\\ude00", "é e\u{301} 😀"),
@@ -139,7 +140,7 @@ import Testing
     }
 
     @Test func `unknown fields have no effect`() async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let cookie = try await service.login(1)
             let body = #"{"name":"N","bio":"B","id":2,"email":"other@example.com","password":"12345678"}"#
             let answer = try await service.request("PUT", "/profiles/1", body, cookie: cookie)

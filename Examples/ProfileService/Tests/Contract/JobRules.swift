@@ -9,7 +9,7 @@ import Testing
     typealias Way = ServiceUnderTest.Way
 
     @Test(arguments: Way.allCases) func `a notification is 202 with its job, which is known at once and succeeds`(way: Way) async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let cookie = try await service.login(1, via: way)
             let accepted = try await service.request("POST", "/profiles/2/notifications", via: way, cookie: cookie)
             #expect(accepted.status == 202)
@@ -30,7 +30,7 @@ import Testing
     }
 
     @Test(arguments: Way.allCases) func `an unknown job is 404`(way: Way) async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             for job in ["x", "00000000-0000-4000-8000-000000000000", String(repeating: "j", count: 300), "%00"] {
                 #expect([404, 400].contains(try await service.request("GET", "/jobs/\(job)", via: way).status), "\(job)")
             }

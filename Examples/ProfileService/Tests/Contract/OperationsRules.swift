@@ -8,7 +8,7 @@ import Testing
     typealias Way = ServiceUnderTest.Way
 
     @Test func `a read of a profile counts as a view, HEAD and the list do not`() async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             for _ in 0..<3 { _ = try await service.request("GET", "/profiles/2") }
             _ = try await service.request("GET", "/profiles/1", via: .direct)
             _ = try await service.request("HEAD", "/profiles/3")
@@ -21,7 +21,7 @@ import Testing
     }
 
     @Test func `analytics has at most ten rows, most viewed first`() async throws {
-        try await ServiceUnderTest.with(seed: 12) { service in
+        try await ServiceUnderTest.with(seed: 12) { service async throws in
             for id in 1...12 {
                 for _ in 0..<(id == 5 ? 3 : 1) { _ = try await service.request("GET", "/profiles/\(id)") }
             }
@@ -32,7 +32,7 @@ import Testing
     }
 
     @Test func `a visitor is a client address, whatever a client claims`() async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             for number in 1...5 {
                 _ = try await service.request(
                     "GET", "/profiles/1", headers: ["X-Real-IP: 10.0.0.\(number)", "X-Forwarded-For: 10.0.0.\(number)"])
@@ -42,13 +42,13 @@ import Testing
     }
 
     @Test(arguments: Way.allCases) func `healthz is 200`(way: Way) async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             #expect(try await service.request("GET", "/healthz", via: way).status == 200)
         }
     }
 
     @Test(arguments: Way.allCases) func `readyz names database, cache, sessions and queue`(way: Way) async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let answer = try await service.request("GET", "/readyz", via: way)
             #expect(answer.status == 200)
             #expect(try answer.json() == ["database": "up", "cache": "up", "sessions": "up", "queue": "up"] as NSDictionary)
@@ -63,7 +63,7 @@ import Testing
     }
 
     @Test(arguments: Way.allCases) func `metrics are Prometheus text with loads and queries`(way: Way) async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             for _ in 0..<3 { _ = try await service.request("GET", "/profiles", via: way) }
             let answer = try await service.request("GET", "/metrics", via: way)
             #expect(answer.header("content-type") == "text/plain; version=0.0.4; charset=utf-8")

@@ -8,7 +8,7 @@ import Testing
     typealias Way = ServiceUnderTest.Way
 
     @Test(arguments: Way.allCases) func `GET profiles is an array of profiles, a miss and then a hit`(way: Way) async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let first = try await service.request("GET", "/profiles", via: way)
             let second = try await service.request("GET", "/profiles", via: way)
             #expect(first.status == 200 && second.status == 200)
@@ -23,7 +23,7 @@ import Testing
     }
 
     @Test func `an empty list is a hit the second time`() async throws {
-        try await ServiceUnderTest.with(seed: 0) { service in
+        try await ServiceUnderTest.with(seed: 0) { service async throws in
             #expect(try await service.request("GET", "/profiles").header("x-cache") == "miss")
             let second = try await service.request("GET", "/profiles")
             #expect(second.header("x-cache") == "hit")
@@ -32,7 +32,7 @@ import Testing
     }
 
     @Test func `readers of a cold list cause one query, and those that join say miss`() async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let answers = try await withThrowingTaskGroup(of: ServiceUnderTest.Answer.self) { group in
                 for _ in 0..<50 { group.addTask { try await service.request("GET", "/profiles") } }
                 return try await group.reduce(into: []) { $0.append($1) }
@@ -45,7 +45,7 @@ import Testing
     }
 
     @Test(arguments: Way.allCases) func `GET of one profile is that object and no other field, or 404`(way: Way) async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let answer = try await service.request("GET", "/profiles/2", via: way)
             #expect(answer.status == 200)
             #expect(
@@ -60,7 +60,7 @@ import Testing
     ]
 
     @Test(arguments: Way.allCases) func `an id in a path is plain decimal digits, or 400`(way: Way) async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let cookie = try await service.login(1)
             for id in Self.badIDs {
                 #expect(try await service.request("GET", "/profiles/\(id)", via: way).status == 400, "\(id)")
@@ -71,7 +71,7 @@ import Testing
     }
 
     @Test(arguments: Way.allCases) func `PUT answers the profile as stored`(way: Way) async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let cookie = try await service.login(1, via: way)
             let answer = try await service.request("PUT", "/profiles/1", #"{"name":"Ada","bio":"new"}"#, via: way, cookie: cookie)
             #expect(answer.status == 200)
@@ -81,7 +81,7 @@ import Testing
     }
 
     @Test(arguments: Way.allCases) func `PUT is 401 without a session and 403 for somebody else's profile`(way: Way) async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let body = #"{"name":"Eve","bio":""}"#
             #expect(try await service.request("PUT", "/profiles/1", body, via: way).status == 401)
             let cookie = try await service.login(2, via: way)
@@ -91,7 +91,7 @@ import Testing
     }
 
     @Test func `PUT and POST users invalidate the list, a refused write does not`() async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let cookie = try await service.login(1)
             func outcome() async throws -> String? { try await service.request("GET", "/profiles").header("x-cache") }
             _ = try await outcome()
@@ -109,12 +109,12 @@ import Testing
     }
 
     @Test func `after the answer to a PUT no request on any instance gets the older profile or list`() async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let cookie = try await service.login(1)
             for round in 0..<20 {
                 let name = "Round \(round)"
                 #expect(
-                    try await service.request("PUT", "/profiles/1", #"{"name":"\#(name)","bio":""}"#, onInstance: round % 2, cookie: cookie)
+                    try await service.request("PUT", "/profiles/1", #"{"name":"\#(name)","bio":""}"#, cookie: cookie, onInstance: round % 2)
                         .status == 200)
                 for instance in 0..<2 {
                     let list = try await service.request("GET", "/profiles", onInstance: instance)

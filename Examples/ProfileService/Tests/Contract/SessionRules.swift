@@ -1,4 +1,6 @@
 import Foundation
+import ScaleTesting
+import SessionStoreTesting
 import Testing
 
 @testable import ProfileService
@@ -6,7 +8,7 @@ import Testing
 /// The session cookie, and what a logout means.
 @Suite struct SessionRules {
     @Test func `without insecure cookies the cookie has the __Host- prefix and all attributes`() async throws {
-        try await ServiceUnderTest.with(insecureCookies: false) { service in
+        try await ServiceUnderTest.with(insecureCookies: false) { service async throws in
             let answer = try await service.request(
                 "POST", "/login", #"{"email":"\#(Seed.email(1))","password":"\#(Seed.password)"}"#)
             let cookie = try #require(answer.header("set-cookie"))
@@ -17,7 +19,7 @@ import Testing
     }
 
     @Test func `insecure cookies drop the prefix and Secure, nothing else`() async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let answer = try await service.request(
                 "POST", "/login", #"{"email":"\#(Seed.email(1))","password":"\#(Seed.password)"}"#)
             let cookie = try #require(answer.header("set-cookie"))
@@ -39,7 +41,7 @@ import Testing
     }
 
     @Test func `reads never set the cookie`() async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let cookie = try await service.login(1)
             for path in ["/me", "/profiles", "/profiles/1", "/analytics", "/healthz", "/readyz", "/metrics"] {
                 #expect(try await service.request("GET", path, cookie: cookie).header("set-cookie") == nil, "\(path)")
@@ -48,7 +50,7 @@ import Testing
     }
 
     @Test func `an id chosen by the client is never adopted`() async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let chosen = "session=" + String(repeating: "A", count: 43)
             let answer = try await service.request(
                 "POST", "/login", #"{"email":"\#(Seed.email(1))","password":"\#(Seed.password)"}"#, cookie: chosen)
@@ -58,14 +60,14 @@ import Testing
     }
 
     @Test func `logout ends this session on every instance, and the user's other sessions stay`() async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let here = try await service.login(1, via: .direct)
             let elsewhere = try await service.login(1, via: .direct)
-            let onSecond = try await service.request("POST", "/logout", onInstance: 1, cookie: here)
+            let onSecond = try await service.request("POST", "/logout", cookie: here, onInstance: 1)
             #expect(onSecond.status == 204)
             for instance in 0..<2 {
-                #expect(try await service.request("GET", "/me", onInstance: instance, cookie: here).status == 401)
-                #expect(try await service.request("GET", "/me", onInstance: instance, cookie: elsewhere).status == 200)
+                #expect(try await service.request("GET", "/me", cookie: here, onInstance: instance).status == 401)
+                #expect(try await service.request("GET", "/me", cookie: elsewhere, onInstance: instance).status == 200)
             }
         }
     }
@@ -73,18 +75,15 @@ import Testing
     /// request: is let in ── sends its body ──────────────── must not write
     /// user:                                  logs out
     @Test func `a write commits only if its session is alive just before the transaction`() async throws {
-        try await ServiceUnderTest.with { service in
+        let storage = FakeSessionStorage()
+        try await ServiceUnderTest.with(sessionStorage: storage) { service async throws in
             let cookie = try await service.login(1)
             let body = #"{"name":"Too late","bio":""}"#
             let answer = try await HTTPConversation.with(port: service.instancePorts[0]) { speaker in
                 try await speaker.send(
-                    """
-                    PUT /profiles/1 HTTP/1.1\r\nHost: a\r\nCookie: \(cookie)\r\nContent-Type: application/json\r\n\
-                    Expect: 100-continue\r\nContent-Length: \(body.utf8.count)\r\n\r\n
-                    """)
-                try await speaker.send(String(body.prefix(5)))
-                // The instance has looked the session up when it has counted this user's request as in flight: it waits for the body.
-                try await service.waitForRequestsInFlight(1)
+                    "PUT /profiles/1 HTTP/1.1\r\nHost: a\r\nCookie: \(cookie)\r\nContent-Type: application/json\r\n"
+                        + "Content-Length: \(body.utf8.count)\r\n\r\n" + body.prefix(5))
+                _ = try await storage.facts.first("the request's session is looked up") { $0.verb == .load }
                 #expect(try await service.request("POST", "/logout", cookie: cookie).status == 204)
                 try await speaker.send(String(body.dropFirst(5)))
                 return try await speaker.answer()

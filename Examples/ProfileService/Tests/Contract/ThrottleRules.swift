@@ -8,7 +8,7 @@ import Testing
 /// How failed logins slow an account down.
 @Suite struct ThrottleRules {
     @Test func `after 10 failures every login to that account is 429 with Retry-After, the right password too`() async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             for attempt in 0..<10 {
                 // Neither the case of the address nor a header makes it another account or client.
                 let email = attempt % 2 == 0 ? Seed.email(1) : Seed.email(1).uppercased()
@@ -30,7 +30,7 @@ import Testing
     }
 
     @Test func `ten logins that fail at the same time are all counted`() async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
                 for _ in 0..<20 {
                     group.addTask {
@@ -45,7 +45,7 @@ import Testing
     }
 
     @Test func `logins that succeed are not counted`() async throws {
-        try await ServiceUnderTest.with { service in
+        try await ServiceUnderTest.with { service async throws in
             for _ in 0..<12 { _ = try await service.login(1) }
         }
     }

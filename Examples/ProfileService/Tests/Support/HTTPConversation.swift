@@ -5,7 +5,7 @@ import ScaleTesting
 /// A TCP connection that sends exactly the given bytes and reads answers one by one.
 ///
 /// Contract tests speak HTTP by hand, since a client library would not send what must be refused.
-struct HTTPConversation: Sendable {
+enum HTTPConversation {
     struct Answer: Sendable {
         var status: Int
         /// Names in lower case, in the order of the lines.
@@ -18,8 +18,6 @@ struct HTTPConversation: Sendable {
 
         var text: String { String(decoding: self.body, as: UTF8.self) }
     }
-
-    private let channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>
 
     /// Connects, gives the conversation to `body`, and closes.
     static func with<Result: Sendable>(
@@ -35,8 +33,13 @@ struct HTTPConversation: Sendable {
         return try await withThrowingTaskGroup(of: Result.self) { group in
             group.addTask {
                 try await channel.executeThenClose { inbound, outbound in
-                    var speaker = Speaker(inbound: inbound.makeAsyncIterator(), outbound: outbound)
-                    return try await body(&speaker)
+                    let (bytes, continuation) = AsyncStream<ByteBuffer>.makeStream()
+                    async let pump: Void = Self.pump(inbound, into: continuation)
+                    var speaker = Speaker(inbound: bytes.makeAsyncIterator(), outbound: outbound)
+                    let result = try await body(&speaker)
+                    channel.channel.close(promise: nil)
+                    await pump
+                    return result
                 }
             }
             group.addTask {
@@ -49,14 +52,23 @@ struct HTTPConversation: Sendable {
         }
     }
 
+    private static func pump(_ inbound: NIOAsyncChannelInboundStream<ByteBuffer>, into bytes: AsyncStream<ByteBuffer>.Continuation) async {
+        do {
+            for try await buffer in inbound { bytes.yield(buffer) }
+        } catch {
+            // The connection was reset: what came before is all there is.
+        }
+        bytes.finish()
+    }
+
     /// One side of the conversation.
     struct Speaker {
-        fileprivate var inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
+        fileprivate var inbound: AsyncStream<ByteBuffer>.AsyncIterator
         fileprivate let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
         private var received: [UInt8] = []
 
         fileprivate init(
-            inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator, outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
+            inbound: AsyncStream<ByteBuffer>.AsyncIterator, outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
         ) {
             self.inbound = inbound
             self.outbound = outbound
@@ -135,7 +147,7 @@ struct HTTPConversation: Sendable {
         }
 
         private mutating func fill() async throws -> Bool {
-            guard let buffer = try await self.inbound.next() else { return false }
+            guard let buffer = await self.inbound.next(isolation: #isolation) else { return false }
             self.received += buffer.readableBytesView
             return true
         }

@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import ScaleTesting
 import ServiceLifecycle
+import SessionStore
 
 @testable import ProfileService
 
@@ -13,6 +14,9 @@ struct ServiceUnderTest: Sendable {
         case proxied
     }
 
+    /// Services at a time: each computes scrypt hashes, and too many at once would keep each other waiting for minutes.
+    private static let slots = Slots(3)
+
     let demo: DemoProcess
     let proxyPort: Int
     let instancePorts: [Int]
@@ -20,16 +24,20 @@ struct ServiceUnderTest: Sendable {
 
     /// Starts a service with `seed` profiles, gives it to `body`, and ends it gracefully.
     static func with<Result: Sendable>(
-        seed: Int = 3, insecureCookies: Bool = true, _ body: @escaping @Sendable (ServiceUnderTest) async throws -> Result
+        seed: Int = 3, insecureCookies: Bool = true, sessionStorage: (any SessionStorage)? = nil,
+        _ body: @escaping @Sendable (ServiceUnderTest) async throws -> Result
     ) async throws -> Result {
         var settings = DemoSettings()
         settings.listen = ListenAddress(host: "127.0.0.1", port: 0)
         settings.seed = seed
         settings.insecureCookies = insecureCookies
+        await Self.slots.take()
+        defer { Self.slots.give() }
         let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         return try await ScratchDirectory.with { [settings] scratch in
             let metrics = PrometheusRegistry()
-            let demo = try await DemoProcess(settings: settings, scratch: scratch, metrics: metrics, logger: logger)
+            let demo = try await DemoProcess(
+                settings: settings, scratch: scratch, metrics: metrics, logger: logger, sessionStorage: sessionStorage)
             let group = ServiceGroup(services: demo.services, logger: logger)
             async let running: Void = group.run()
             let proxy = await demo.proxyAddress()
