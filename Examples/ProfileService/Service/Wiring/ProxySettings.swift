@@ -19,7 +19,7 @@ public struct ProxySettings: Sendable {
 
     func proxy(logger: Logger) throws -> ReverseProxy {
         do {
-            var configuration = ProxyConfiguration(endpoints: try self.upstreams.map { try Endpoint(host: $0.host, port: $0.port) })
+            var configuration = ProxyConfiguration(endpoints: self.upstreams.map { Endpoint(host: $0.host, port: $0.port) })
             configuration.host = self.listen.host
             configuration.port = self.listen.port
             return try ReverseProxy(configuration, logger: logger)
