@@ -45,7 +45,7 @@ final class CacheNotifier: Service {
 
     /// Delivers what was left undelivered, until the service is shut down.
     func run() async throws {
-        try await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
             await self.deliverAllPending()
             for await _ in self.retries {
                 await self.deliverAllPending()

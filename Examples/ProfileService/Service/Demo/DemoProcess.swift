@@ -89,7 +89,7 @@ private struct DemoProxy: Service {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await proxy.run() }
             group.addTask {
-                let port = try await proxy.address().port ?? self.listen.port
+                let port = try await proxy.address().port
                 self.address.make("http://\(ListenAddress(host: self.listen.host, port: port))")
             }
             try await group.waitForAll()

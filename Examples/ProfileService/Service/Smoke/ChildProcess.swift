@@ -20,7 +20,9 @@ struct ChildProcess: Sendable {
         process.executableURL = Bundle.main.executableURL
         process.arguments = arguments
         let log = "\(scratch.path)/\(name).log"
-        FileManager.default.createFile(atPath: log, contents: nil)
+        guard FileManager.default.createFile(atPath: log, contents: nil) else {
+            throw SmokeFailure(description: "\(log) cannot be written")
+        }
         let output = FileHandle(forWritingAtPath: log)
         process.standardOutput = output
         process.standardError = output
