@@ -75,7 +75,7 @@ enum ProfileServiceProgram {
 
         private static func file(_ directory: URL, _ name: String) throws -> FileHandle {
             let url = directory.appendingPathComponent(name)
-            FileManager.default.createFile(atPath: url.path, contents: nil)
+            try Data().write(to: url)
             return try FileHandle(forWritingTo: url)
         }
     }
