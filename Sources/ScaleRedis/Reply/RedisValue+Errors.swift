@@ -5,9 +5,13 @@ extension RedisValue {
         throw RedisError(error, command: command, address: address)
     }
 
-    /// The replies to a batch, one for each command.
+    /// The replies to a batch, one for each command. The reply to a batch of one comes as it is, not within an array.
     func results(for commands: [RedisCommand], _ address: String) throws(RedisError) -> [Result<RedisValue, RedisError>] {
-        guard case .array(let replies) = self, replies.count == commands.count else {
+        let replies: [RedisValue]
+        switch self {
+        case _ where commands.count == 1: replies = [self]
+        case .array(let several) where several.count == commands.count: replies = several
+        default:
             throw RedisError(code: .unexpectedReply, message: "not as many replies as commands", address: address, outcome: .unknown)
         }
         return zip(commands, replies).map { command, reply in
