@@ -61,26 +61,7 @@ public final class RedisClient: RedisCommandSender, Service {
         guard let first = commands.first else { return [] }
         try CommandRules.check(commands, isExclusive: false)
         let replies = try await self.execute(CommandBatch(commands: commands), key: first.arguments.first)
-        return try replies.results(for: commands, self.address)
-    }
-
-    /// The value of `key`, nil when it is absent. O(1).
-    ///
-    /// The same as on any ``RedisCommandSender``, on a path without argument list and checks.
-    public func get(_ key: String) async throws -> [UInt8]? {
-        guard key.utf8.count <= CommandRules.maximumArgumentBytes else {
-            throw RedisError(code: .invalidCommand, message: "the key is over the limit of an argument", command: "GET")
-        }
-        do {
-            switch try await self.execute(KeyCommand.get(key), key: nil) {
-            case .bulk(let bytes): return bytes
-            case .null: return nil
-            case let reply: throw RedisError.unexpected(try reply.orThrow("GET", self.address), command: "GET", wanted: "bulk string")
-            }
-        } catch var error as RedisError {
-            error.command = "GET"
-            throw error
-        }
+        return try replies.asBatch(of: commands.count).results(for: commands, self.address)
     }
 
     /// Sends a command that was checked. An error reply is returned as a value.

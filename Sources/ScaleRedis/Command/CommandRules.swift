@@ -18,21 +18,7 @@ enum CommandRules {
     /// The most that a command, or several written as one, may take when encoded. NIO's buffers end at 4 GiB.
     static let maximumEncodedBytes = 1024 * 1024 * 1024
 
-    /// Every name that ``judge(_:)`` knows something about.
-    private static let notable: Set<String> = [
-        "SUBSCRIBE", "UNSUBSCRIBE", "PSUBSCRIBE", "PUNSUBSCRIBE", "SSUBSCRIBE", "SUNSUBSCRIBE", "MONITOR", "SYNC", "PSYNC", "REPLCONF",
-        "QUIT", "RESET", "HELLO", "AUTH", "CLIENT", "SCRIPT", "SELECT", "WATCH", "UNWATCH", "MULTI", "EXEC", "DISCARD", "BLPOP", "BRPOP",
-        "BLMOVE", "BLMPOP", "BRPOPLPUSH", "BZPOPMIN", "BZPOPMAX", "BZMPOP", "WAIT", "WAITAOF", "XREAD", "XREADGROUP",
-    ]
-
     static func use(of command: RedisCommand) -> Use {
-        // Names are mostly written in capitals and harmless: one look-up, and no copy.
-        let isCapitalised = command.name.utf8.allSatisfy { $0 &- 0x41 < 26 || $0 == UInt8(ascii: "_") }
-        if isCapitalised, !self.notable.contains(command.name) { return .shared }
-        return self.judge(command)
-    }
-
-    private static func judge(_ command: RedisCommand) -> Use {
         switch command.name.uppercased() {
         case "SUBSCRIBE", "UNSUBSCRIBE", "PSUBSCRIBE", "PUNSUBSCRIBE", "SSUBSCRIBE", "SUNSUBSCRIBE":
             return .never("use subscribe(channels:patterns:)")

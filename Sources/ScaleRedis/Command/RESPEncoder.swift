@@ -45,15 +45,6 @@ struct RESPEncoder {
         Self.headerCapacity &+ length &+ 2
     }
 
-    /// Bytes that are RESP already.
-    @inline(__always)
-    mutating func writeEncoded(_ text: StaticString) {
-        let source = UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
-        guard source.count <= self.target.count - self.count else { return }
-        UnsafeMutableRawBufferPointer(rebasing: self.target[self.count...]).copyMemory(from: source)
-        self.count += source.count
-    }
-
     /// `*count`: the number of bulk strings that follow.
     @inline(__always)
     mutating func writeArrayHeader(_ count: Int) {

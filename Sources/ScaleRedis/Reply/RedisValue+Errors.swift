@@ -5,13 +5,14 @@ extension RedisValue {
         throw RedisError(error, command: command, address: address)
     }
 
-    /// The replies to a batch, one for each command. The reply to a batch of one comes as it is, not within an array.
+    /// The replies to a batch of `count` commands as an array. The reply to a batch of one comes as it is.
+    func asBatch(of count: Int) -> RedisValue {
+        count == 1 ? .array([self]) : self
+    }
+
+    /// The replies to a batch, one for each command.
     func results(for commands: [RedisCommand], _ address: String) throws(RedisError) -> [Result<RedisValue, RedisError>] {
-        let replies: [RedisValue]
-        switch self {
-        case _ where commands.count == 1: replies = [self]
-        case .array(let several) where several.count == commands.count: replies = several
-        default:
+        guard case .array(let replies) = self, replies.count == commands.count else {
             throw RedisError(code: .unexpectedReply, message: "not as many replies as commands", address: address, outcome: .unknown)
         }
         return zip(commands, replies).map { command, reply in

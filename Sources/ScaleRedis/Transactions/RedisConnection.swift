@@ -29,7 +29,7 @@ public final class RedisConnection: RedisCommandSender {
         guard !commands.isEmpty else { return [] }
         try CommandRules.check(commands, isExclusive: true)
         let replies = try await self.connection.send(CommandBatch(commands: commands))
-        return try replies.results(for: commands, self.connection.address)
+        return try replies.asBatch(of: commands.count).results(for: commands, self.connection.address)
     }
 
     /// Sends a command that may take `patience` longer than `commandTimeout`, since it blocks on the server. `nil` is without end.

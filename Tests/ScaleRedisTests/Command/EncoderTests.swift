@@ -62,12 +62,6 @@ import Testing
         }
     }
 
-    @Test(arguments: ["", "key", "größe\r\n", String(repeating: "k", count: 1000)])
-    func `the short way to GET writes what the long one does`(key: String) {
-        #expect(Self.encode(KeyCommand.get(key)) == Self.encode(RedisCommand("GET", [.init(key)])))
-        #expect(Self.encode(KeyCommand.get(key)).count <= KeyCommand.get(key).encodedCapacity)
-    }
-
     @Test func `a batch is its commands one after the other`() {
         let commands = [RedisCommand("GET", ["a"]), RedisCommand("PING"), RedisCommand("SET", ["a", 1])]
         let batch = CommandBatch(commands: commands)
