@@ -10,9 +10,10 @@ import Darwin
 public enum CPUTime {
     /// Of this process.
     public static var ofThisProcess: Double {
-        var usage = rusage()
-        getrusage(RUSAGE_SELF, &usage)
-        return Self.seconds(usage.ru_utime) + Self.seconds(usage.ru_stime)
+        // Not by getrusage, whose constants have another type in Glibc's module than its function takes.
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
     /// Of another process, from `/proc/<pid>/stat` (in ticks of 10 ms as a rule); nil where there is none.
@@ -31,9 +32,5 @@ public enum CPUTime {
         let start = Self.ofThisProcess
         try await body()
         return (Self.ofThisProcess - start) / Double(operations)
-    }
-
-    private static func seconds(_ time: timeval) -> Double {
-        Double(time.tv_sec) + Double(time.tv_usec) / 1e6
     }
 }
