@@ -38,22 +38,25 @@ public struct RateLimit: Hashable, Sendable {
 
     /// Keys whose excess is remembered at the same time; at least 1. About 100 bytes and the key each.
     ///
-    /// Keys that have been quiet for a minute and have no excess left go first. See ``whenFull`` for when there are none.
+    /// Each request with a new key first forgets up to two keys that have been quiet for a minute and have no excess left. See ``whenFull`` for
+    /// when there are none.
     public var maximumKeys: Int = 65_536
 
     /// What happens to a request with a new key when all ``maximumKeys`` are in use.
-    public var whenFull: WhenFull = .evictOldest
+    public var whenFull: WhenFull = .reject
 
-    /// What happens to a request with a new key when there is no room.
+    /// What happens to a request with a new key when there is no room, and nothing idle to forget.
     public enum WhenFull: Hashable, Sendable {
-        /// The key that was quiet the longest is forgotten, whatever its excess, as nginx does. Keys under pressure are not among those.
-        case evictOldest
-        /// The request is rejected. Protects what is known of the others, at the price that whoever sends many keys shuts out newcomers.
+        /// The request is rejected, as one beyond the burst is (503 in nginx's terms). Nobody under a limit can shake it off by sending so
+        /// many keys that theirs is forgotten; the price is that whoever sends many keys shuts out newcomers for up to a minute.
         case reject
+        /// The key that was quiet the longest is forgotten, whatever its excess, and the request passes. Newcomers always get in; whoever
+        /// commands more keys than ``maximumKeys`` is not limited any more.
+        case evictOldest
     }
 
     public init(
-        rate: Rate, burst: Int = 0, delay: Delay = .above(0), maximumKeys: Int = 65_536, whenFull: WhenFull = .evictOldest
+        rate: Rate, burst: Int = 0, delay: Delay = .above(0), maximumKeys: Int = 65_536, whenFull: WhenFull = .reject
     ) {
         self.rate = rate
         self.burst = burst

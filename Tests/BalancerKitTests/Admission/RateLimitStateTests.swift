@@ -124,8 +124,8 @@ struct RateLimitStateTests {
         #expect(limits.state.admit(keys: [], at: limits.now) == .pass)
     }
 
-    @Test func `a full table forgets the key that was quiet the longest`() throws {
-        let limits = try Limits(RateLimit(rate: .perSecond(1), maximumKeys: 2))
+    @Test func `a full table that may forget forgets the key that was quiet the longest`() throws {
+        let limits = try Limits(RateLimit(rate: .perSecond(1), maximumKeys: 2, whenFull: .evictOldest))
         #expect([limits.admit("a"), limits.admit("b"), limits.admit("a")] == [.pass, .pass, .reject(limit: 0)])
         #expect(limits.admit("c") == .pass)
         #expect(limits.admit("a") == .reject(limit: 0))
@@ -133,8 +133,8 @@ struct RateLimitStateTests {
         #expect(limits.state.keyCount(ofLimit: 0) == 2)
     }
 
-    @Test func `a full table that must not forget rejects newcomers until a key is idle for a minute`() throws {
-        let limits = try Limits(RateLimit(rate: .perSecond(1), maximumKeys: 2, whenFull: .reject))
+    @Test func `a full table rejects newcomers until a key is idle for a minute`() throws {
+        let limits = try Limits(RateLimit(rate: .perSecond(1), maximumKeys: 2))
         #expect([limits.admit("a"), limits.admit("b"), limits.admit("c")] == [.pass, .pass, .reject(limit: 0)])
         limits.advance(.milliseconds(59_999))
         #expect([limits.admit("c"), limits.admit("b")] == [.reject(limit: 0), .pass])
@@ -144,7 +144,7 @@ struct RateLimitStateTests {
     }
 
     @Test func `a key is not idle while it has excess, however long it was quiet`() throws {
-        let limits = try Limits(RateLimit(rate: .perMinute(1), burst: 100, maximumKeys: 1, whenFull: .reject))
+        let limits = try Limits(RateLimit(rate: .perMinute(1), burst: 100, maximumKeys: 1))
         #expect(limits.admit(3).last == .delay(.milliseconds(125_000)))
         limits.advance(.seconds(61))
         #expect(limits.admit("new") == .reject(limit: 0))
