@@ -3,10 +3,12 @@
 # One debug build serves the package and its examples.
 swift_examples := swift build --package-path Examples --scratch-path $(CURDIR)/.build
 ONLY ?=
+# How many tests run at once. Without a bound all of them do, and each waits longer for its turn than any limit in it allows for.
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 8
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo smoke test test-stable lint format bench tsan docs services-up services-down clean
+.PHONY: help demo smoke test lint format bench tsan docs services-up services-down clean
 
 help: ## this text
 	@echo "make TARGET, where TARGET is"
@@ -25,11 +27,6 @@ smoke: ## the scripted scenario through the profile service, embedded and on Red
 test: ## all tests, against private servers; fails where one is skipped (installs what is missing)
 	@Scripts/setup test
 	@Scripts/with-services Scripts/test
-
-test-stable: ## the suites that are known to end on every machine; what CI runs until `make test` as a whole does
-	@Scripts/setup test
-	@swift build --build-tests
-	@swift test --skip-build --filter 'ScaleCoreTests|DocumentationTests|BalancerKitTests|SessionStoreTests|SessionStoreHummingbirdTests|BalancerKitProxyTests'
 
 lint: ## format, warnings and undeclared imports as errors, the arrows between targets
 	@Scripts/setup test

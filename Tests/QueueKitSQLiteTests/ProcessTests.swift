@@ -35,13 +35,17 @@ private final class WorkerProcess {
         try self.process.run()
     }
 
-    func kill() {
-        guard self.process.isRunning else { return }
-        _ = Foundation.kill(self.process.processIdentifier, SIGKILL)
-        self.process.waitUntilExit()
+    /// Returns when the process is gone. (`waitUntilExit` would hold one of the few threads that tasks run on.)
+    func kill() async throws {
+        self.sendKill()
+        try await eventually("the worker process is gone") { !self.process.isRunning }
     }
 
-    deinit { self.kill() }
+    private func sendKill() {
+        if self.process.isRunning { _ = Foundation.kill(self.process.processIdentifier, SIGKILL) }
+    }
+
+    deinit { self.sendKill() }
 }
 
 @Suite struct ProcessTests {
@@ -56,7 +60,7 @@ private final class WorkerProcess {
         let others = [try WorkerProcess(scratch, "run"), try WorkerProcess(scratch, "run")]
         for number in 0..<100 { try await queue.enqueue(Mark(number: number)) }
         try await eventually(within: .seconds(60), "all jobs are done") { try await queue.counts() == QueueCounts() }
-        for other in others { other.kill() }
+        for other in others { try await other.kill() }
         let notes = Self.notes(scratch)
         #expect(notes.filter { $0.hasPrefix("overlap") } == [])
         let ends = notes.filter { $0.hasPrefix("end") }
@@ -70,14 +74,15 @@ private final class WorkerProcess {
         let receipt = try await queue.enqueue(Mark(number: 1))
         let victim = try WorkerProcess(scratch, "hang")
         try await eventually(within: .seconds(60), "the job has begun") { Self.notes(scratch) == ["begin 1 losses 0"] }
-        victim.kill()
+        try await victim.kill()
         let losses = RecordedFacts<Int>()
         let worker = Worker(queue, concurrency: 1) { $0.handle(Mark.self) { _, context in losses.record(context.losses) } }
         let running = Task { try await worker.run() }
         // The victim's lease lasts a second of real time; it is waited for, not slept for.
         _ = try await receipt.value(timeout: .seconds(60))
         #expect(losses.all == [1])
-        #expect(try await queue.counts() == QueueCounts())
+        // The outcome is stored before the message is acknowledged.
+        try await eventually("the message is acknowledged") { try await queue.counts() == QueueCounts() }
         running.cancel()
         try await running.value
     }
@@ -88,7 +93,7 @@ private final class WorkerProcess {
         let other = try WorkerProcess(scratch, "run")
         let receipt = try await queue.enqueue(Mark(number: 1))
         _ = try await receipt.value(timeout: .seconds(60))
-        other.kill()
+        try await other.kill()
         #expect(Self.notes(scratch) == ["begin 1 losses 0", "end 1"])
     }
 }
