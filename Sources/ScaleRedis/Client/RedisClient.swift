@@ -57,6 +57,24 @@ public final class RedisClient: RedisCommandSender, Service {
         }
     }
 
+    /// The value of `key`, nil when it is absent. O(1).
+    ///
+    /// The same as on any ``RedisCommandSender``, without argument list and look-up of rules on its way: what a cache lives on.
+    public func get(_ key: String) async throws -> [UInt8]? {
+        try CommandRules.check(argumentOfBytes: key.utf8.count, command: "GET")
+        do {
+            switch try await self.execute(KeyCommand.get(key), key: nil) {
+            case .bulk(let bytes): return bytes
+            case .null: return nil
+            case .error(let error): throw RedisError(error, command: "GET", address: self.address)
+            case let reply: throw RedisError.unexpected(reply, command: "GET", wanted: "bulk string")
+            }
+        } catch var error as RedisError {
+            error.command = "GET"
+            throw error
+        }
+    }
+
     public func pipeline(_ commands: [RedisCommand]) async throws -> [Result<RedisValue, RedisError>] {
         guard let first = commands.first else { return [] }
         try CommandRules.check(commands, isExclusive: false)
@@ -86,31 +104,37 @@ public final class RedisClient: RedisCommandSender, Service {
     static func makeConnection(
         _ url: RedisURL, _ configuration: RedisConfiguration, _ connector: ChannelConnector, reconnects: Bool
     ) -> PipelinedConnection {
-        PipelinedConnection(
-            connector: connector,
-            settings: ConnectionSettings(configuration, url: url, reconnects: reconnects),
-            limits: configuration.replyLimits,
+        let settings = ConnectionSettings(configuration, url: url, reconnects: reconnects)
+        return PipelinedConnection(
+            link: Self.makeLink(configuration, connector, settings),
+            settings: settings,
             time: configuration.time,
             logger: configuration.logger,
             metrics: ConnectionMetrics(
-                address: connector.address, factory: configuration.metricsFactory ?? MetricsSystem.factory),
-            eventLoop: MultiThreadedEventLoopGroup.singleton.any()
+                address: connector.address, factory: configuration.metricsFactory ?? MetricsSystem.factory)
         )
     }
 
     func makeSubscriptionConnection(
         _ channels: [String], _ patterns: [String], _ buffer: RedisSubscriptionBuffer
     ) -> SubscriptionConnection {
-        SubscriptionConnection(
-            connector: self.connector,
-            settings: ConnectionSettings(self.configuration, url: self.url, reconnects: true),
-            limits: self.configuration.replyLimits,
+        let settings = ConnectionSettings(self.configuration, url: self.url, reconnects: true)
+        return SubscriptionConnection(
+            link: Self.makeLink(self.configuration, self.connector, settings),
+            settings: settings,
             time: self.configuration.time,
             logger: self.configuration.logger,
-            eventLoop: MultiThreadedEventLoopGroup.singleton.any(),
             channels: channels,
             patterns: patterns,
             buffer: buffer
         )
+    }
+
+    private static func makeLink(
+        _ configuration: RedisConfiguration, _ connector: ChannelConnector, _ settings: ConnectionSettings
+    ) -> ChannelLink {
+        ChannelLink(
+            connector: connector, limits: configuration.replyLimits, tickInterval: settings.tickInterval,
+            eventLoop: MultiThreadedEventLoopGroup.singleton.any())
     }
 }

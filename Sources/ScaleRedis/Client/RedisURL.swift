@@ -16,6 +16,8 @@ struct RedisURL: Sendable {
     let user: String?
     let password: Secret?
     let database: Int
+    /// `host:port`, as errors and log lines show it.
+    let address: String
 
     init(_ text: String) throws(RedisError) {
         let url: ServiceURL
@@ -33,6 +35,7 @@ struct RedisURL: Sendable {
         self.user = url.user
         self.password = url.password
         self.database = try Self.database(url.path)
+        self.address = self.host.contains(":") ? "[\(self.host)]:\(self.port)" : "\(self.host):\(self.port)"
     }
 
     private static func database(_ path: String) throws(RedisError) -> Int {
@@ -42,9 +45,5 @@ struct RedisURL: Sendable {
             throw RedisError(code: .invalidConfiguration, message: "the URL's path is not a database number such as /0")
         }
         return Int(number)
-    }
-
-    var address: String {
-        self.host.contains(":") ? "[\(self.host)]:\(self.port)" : "\(self.host):\(self.port)"
     }
 }

@@ -18,28 +18,49 @@ enum CommandRules {
     /// The most that a command, or several written as one, may take when encoded. NIO's buffers end at 4 GiB.
     static let maximumEncodedBytes = 1024 * 1024 * 1024
 
+    /// What is to be known about a command's name. Names that are not listed may be sent by anybody.
+    private enum Rule {
+        case exclusive
+        case never(String)
+        /// Never with this word as its first argument.
+        case neverWith(String, String)
+        /// Exclusive with this word among its arguments.
+        case exclusiveWith(String)
+    }
+
+    private static let rules: [String: Rule] = {
+        var rules: [String: Rule] = [
+            "HELLO": .never("the client speaks RESP2 and signs in by its configuration"),
+            "AUTH": .never("the client speaks RESP2 and signs in by its configuration"),
+            "CLIENT": .neverWith("REPLY", "replies may not be switched off"),
+            "SCRIPT": .neverWith("DEBUG", "the debugger speaks another protocol"),
+            "XREAD": .exclusiveWith("BLOCK"),
+            "XREADGROUP": .exclusiveWith("BLOCK"),
+        ]
+        for name in ["SUBSCRIBE", "UNSUBSCRIBE", "PSUBSCRIBE", "PUNSUBSCRIBE", "SSUBSCRIBE", "SUNSUBSCRIBE"] {
+            rules[name] = .never("use subscribe(channels:patterns:)")
+        }
+        for name in ["MONITOR", "SYNC", "PSYNC", "REPLCONF", "QUIT", "RESET"] {
+            rules[name] = .never("it ends the exchange of commands and replies")
+        }
+        for name in [
+            "SELECT", "WATCH", "UNWATCH", "MULTI", "EXEC", "DISCARD", "BLPOP", "BRPOP", "BLMOVE", "BLMPOP", "BRPOPLPUSH", "BZPOPMIN",
+            "BZPOPMAX", "BZMPOP", "WAIT", "WAITAOF",
+        ] {
+            rules[name] = .exclusive
+        }
+        return rules
+    }()
+
     static func use(of command: RedisCommand) -> Use {
-        switch command.name.uppercased() {
-        case "SUBSCRIBE", "UNSUBSCRIBE", "PSUBSCRIBE", "PUNSUBSCRIBE", "SSUBSCRIBE", "SUNSUBSCRIBE":
-            return .never("use subscribe(channels:patterns:)")
-        case "MONITOR", "SYNC", "PSYNC", "REPLCONF", "QUIT", "RESET":
-            return .never("it ends the exchange of commands and replies")
-        case "HELLO", "AUTH":
-            return .never("the client speaks RESP2 and signs in by its configuration")
-        case "CLIENT":
-            return self.isFirstArgument(of: command, "REPLY") ? .never("replies may not be switched off") : .shared
-        case "SCRIPT":
-            return self.isFirstArgument(of: command, "DEBUG") ? .never("the debugger speaks another protocol") : .shared
-        case "SELECT":
-            return .exclusive
-        case "WATCH", "UNWATCH", "MULTI", "EXEC", "DISCARD":
-            return .exclusive
-        case "BLPOP", "BRPOP", "BLMOVE", "BLMPOP", "BRPOPLPUSH", "BZPOPMIN", "BZPOPMAX", "BZMPOP", "WAIT", "WAITAOF":
-            return .exclusive
-        case "XREAD", "XREADGROUP":
-            return command.arguments.contains { self.equals($0, "BLOCK") } ? .exclusive : .shared
-        default:
-            return .shared
+        // Names are mostly written in capitals: one look-up, and no copy.
+        let hasSmallLetters = command.name.utf8.contains { $0 >= UInt8(ascii: "a") }
+        switch self.rules[hasSmallLetters ? command.name.uppercased() : command.name] {
+        case nil: return .shared
+        case .exclusive: return .exclusive
+        case .never(let reason): return .never(reason)
+        case .neverWith(let word, let reason): return self.isFirstArgument(of: command, word) ? .never(reason) : .shared
+        case .exclusiveWith(let word): return command.arguments.contains { self.equals($0, word) } ? .exclusive : .shared
         }
     }
 
@@ -69,16 +90,20 @@ enum CommandRules {
         }
     }
 
+    static func check(argumentOfBytes count: Int, command: String) throws(RedisError) {
+        guard count <= self.maximumArgumentBytes else {
+            throw RedisError(
+                code: .invalidCommand, message: "an argument has \(count) bytes, over the limit of \(self.maximumArgumentBytes)",
+                command: command)
+        }
+    }
+
     private static func checkSizes(of command: RedisCommand) throws(RedisError) {
         var total = command.name.utf8.count
         for argument in command.arguments {
             let count = argument.byteCount
             total &+= RESPEncoder.bulkCapacity(count)
-            guard count <= self.maximumArgumentBytes else {
-                throw RedisError(
-                    code: .invalidCommand, message: "an argument has \(count) bytes, over the limit of \(self.maximumArgumentBytes)",
-                    command: command.name)
-            }
+            try self.check(argumentOfBytes: count, command: command.name)
         }
         guard total <= self.maximumEncodedBytes else {
             throw RedisError(

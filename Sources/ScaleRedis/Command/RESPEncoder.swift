@@ -45,6 +45,12 @@ struct RESPEncoder {
         Self.headerCapacity &+ length &+ 2
     }
 
+    /// Bytes that are RESP already.
+    @inline(__always)
+    mutating func writeEncoded(_ text: StaticString) {
+        text.withUTF8Buffer { self.writeBytes(UnsafeRawBufferPointer($0)) }
+    }
+
     /// `*count`: the number of bulk strings that follow.
     @inline(__always)
     mutating func writeArrayHeader(_ count: Int) {
@@ -80,11 +86,15 @@ struct RESPEncoder {
     @inline(__always)
     private mutating func writeBulk(_ bytes: UnsafeRawBufferPointer) {
         self.writeHeader(UInt8(ascii: "$"), bytes.count)
-        if bytes.count <= self.target.count - self.count {
-            UnsafeMutableRawBufferPointer(rebasing: self.target[self.count...]).copyMemory(from: bytes)
-            self.count += bytes.count
-        }
+        self.writeBytes(bytes)
         self.writeLineEnd()
+    }
+
+    @inline(__always)
+    private mutating func writeBytes(_ bytes: UnsafeRawBufferPointer) {
+        guard bytes.count <= self.target.count - self.count else { return }
+        UnsafeMutableRawBufferPointer(rebasing: self.target[self.count...]).copyMemory(from: bytes)
+        self.count += bytes.count
     }
 
     @inline(__always)

@@ -11,15 +11,19 @@ extension ConnectionStateMachine {
     mutating func lost(epoch: UInt64, _ error: RedisError, at now: Instant, using random: inout some RandomNumberGenerator) -> Turn {
         guard epoch == self.epoch else { return Turn() }
         switch self.phase {
-        case .connecting, .greeting, .ready, .draining: return self.giveUp(error, at: now, using: &random)
-        case .disconnected, .resting, .refused, .closed: return Turn()
+        case .opening: return self.opening.isConnecting ? self.giveUp(error, at: now, using: &random) : Turn()
+        case .ready, .draining: return self.giveUp(error, at: now, using: &random)
+        case .disconnected, .refused, .closed: return Turn()
         }
     }
 
     /// The coarse timer: everything whose time has passed.
     mutating func tick(at now: Instant, using random: inout some RandomNumberGenerator) -> Turn {
+        // Callers first: the reason that they are told is that of the last failure, not that their own time is over.
+        let expired = self.waiting.removeExpired(at: now)
+        let reason = expired.isEmpty ? nil : self.expiryError
         var turn = self.expire(at: now, using: &random)
-        for call in self.waiting.removeExpired(at: now) { turn.failed.append((call.waiter, self.expiryError)) }
+        if let reason { turn.failed.append(contentsOf: expired.map { ($0.waiter, reason) }) }
         return turn
     }
 
@@ -27,7 +31,7 @@ extension ConnectionStateMachine {
     var isQuiet: Bool {
         switch self.phase {
         case .disconnected, .refused, .closed: self.waiting.isEmpty
-        case .resting, .connecting, .greeting, .ready, .draining: false
+        case .opening, .ready, .draining: false
         }
     }
 
@@ -39,7 +43,7 @@ extension ConnectionStateMachine {
             return Turn()
         case .draining:
             return Turn()
-        case .ready, .disconnected, .resting, .connecting, .greeting, .refused, .closed:
+        case .ready, .disconnected, .opening, .refused, .closed:
             return self.finish(Self.shutDownError)
         }
     }
@@ -53,12 +57,12 @@ extension ConnectionStateMachine {
 extension ConnectionStateMachine {
     private mutating func expire(at now: Instant, using random: inout some RandomNumberGenerator) -> Turn {
         switch self.phase {
-        case .connecting(let deadline) where deadline <= now, .greeting(_, let deadline) where deadline <= now:
-            let limit = self.settings.connectTimeout
-            return self.abandon(RedisError(code: .connectionFailed, message: "no connection within \(limit)"), at: now, using: &random)
+        case .opening:
+            guard let error = self.opening.expiry(at: now) else { return Turn() }
+            return self.abandon(error, at: now, using: &random)
         case .ready, .draining:
             return self.expireCalls(at: now, using: &random)
-        case .disconnected, .resting, .connecting, .greeting, .refused, .closed:
+        case .disconnected, .refused, .closed:
             return Turn()
         }
     }
@@ -76,6 +80,7 @@ extension ConnectionStateMachine {
         {
             guard self.settings.reconnects else { return self.finish(RedisError(code: .connectionLost, message: "idle for \(idle)")) }
             self.phase = .disconnected(notBefore: now)
+            self.opening.end()
             self.forget()
             return Turn(closesChannel: true)
         }
@@ -98,15 +103,10 @@ extension ConnectionStateMachine {
         self.failWritten(error, at: now, into: &turn)
         self.keepUnwritten(at: now)
         self.forget()
-        self.failures += 1
-        self.lastFailure = error
-        let rest = self.settings.backoff.delay(afterFailures: self.failures, using: &random)
+        self.opening.failed(error)
+        let rest = self.opening.rest(using: &random)
         self.phase = .disconnected(notBefore: now.advanced(by: rest))
-        if !self.waiting.isEmpty {
-            self.phase = .resting
-            self.epoch += 1
-            turn.action = .connect(epoch: self.epoch, after: rest)
-        }
+        if !self.waiting.isEmpty { turn.action = .connect(epoch: self.beginAttempt(), after: rest) }
         return turn
     }
 
@@ -114,8 +114,7 @@ extension ConnectionStateMachine {
     mutating func refuse(_ error: RedisError, at now: Instant) -> Turn {
         guard self.settings.reconnects else { return self.finish(error) }
         var turn = Turn(closesChannel: true)
-        self.failures += 1
-        self.lastFailure = error
+        self.opening.failed(error)
         self.forget()
         self.phase = .refused(error, until: now.advanced(by: Self.refusalRest))
         for call in self.waiting.removeAll() { turn.failed.append((call.waiter, error)) }
@@ -131,6 +130,7 @@ extension ConnectionStateMachine {
             if let waiter = call.waiter { turn.failed.append((waiter, error)) }
         }
         for call in self.waiting.removeAll() { turn.failed.append((call.waiter, error)) }
+        self.opening.end()
         self.forget()
         self.phase = .closed(error)
         return turn
@@ -171,9 +171,8 @@ extension ConnectionStateMachine {
         for call in kept.reversed() { self.waiting.prepend(call) }
     }
 
-    /// Resets what belonged to the connection that is gone. Its late events are recognised by their epoch.
+    /// Resets what belonged to the connection that is gone.
     private mutating func forget() {
-        self.epoch += 1
         self.inFlight.removeAll()
         self.inFlightReplies = 0
         self.partial = []
@@ -190,9 +189,10 @@ extension ConnectionStateMachine {
         switch self.phase {
         case .ready, .draining:
             return RedisError(code: .timeout, message: "no turn to be sent within \(self.settings.commandTimeout)")
-        case .disconnected, .resting, .connecting, .greeting, .refused, .closed:
-            let reason = self.lastFailure.map { "; the last attempt failed: \($0.message)" } ?? ""
-            return RedisError(code: .connectionFailed, message: "no connection within \(self.settings.connectTimeout)\(reason)")
+        case .disconnected, .opening, .refused, .closed:
+            var error = self.opening.expiryError
+            error.message += self.opening.lastReason
+            return error
         }
     }
 }

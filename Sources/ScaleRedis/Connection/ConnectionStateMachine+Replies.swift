@@ -30,8 +30,8 @@ extension ConnectionStateMachine {
         guard epoch == self.epoch else { return received }
         for reply in replies {
             switch self.phase {
-            case .greeting(let answered, let deadline):
-                received.turn = self.greeted(reply, answered: answered, deadline: deadline, at: now, using: &random)
+            case .opening:
+                received.turn = self.greeted(reply, at: now, using: &random)
                 if received.turn.closesChannel { return received }
             case .ready, .draining:
                 guard self.deliver(reply, at: now, received: &received, deliveries: &deliveries) else {
@@ -41,7 +41,7 @@ extension ConnectionStateMachine {
                     received.turn.closesChannel = true
                     return received
                 }
-            case .disconnected, .resting, .connecting, .refused, .closed:
+            case .disconnected, .refused, .closed:
                 return received
             }
         }
@@ -52,20 +52,14 @@ extension ConnectionStateMachine {
     }
 
     /// One reply to the greeting.
-    private mutating func greeted(
-        _ reply: RedisValue, answered: Int, deadline: Instant, at now: Instant, using random: inout some RandomNumberGenerator
-    ) -> Turn {
-        let steps = self.settings.greeting.steps
-        guard answered < steps.count else { return Turn() }
-        switch Greeting.judge(reply, to: steps[answered]) {
-        case .proceed where answered + 1 < steps.count:
-            self.phase = .greeting(answered: answered + 1, deadline: deadline)
+    private mutating func greeted(_ reply: RedisValue, at now: Instant, using random: inout some RandomNumberGenerator) -> Turn {
+        switch self.opening.greeted(reply) {
+        case .unfinished:
             return Turn()
-        case .proceed:
+        case .open:
             self.phase = .ready
             self.hasBeenReady = true
             self.lastActivity = now
-            self.lastFailure = nil
             return self.promote() ? Turn(action: .wake) : Turn()
         case .failed(let error):
             var turn = self.giveUp(error, at: now, using: &random)
@@ -109,13 +103,13 @@ extension ConnectionStateMachine {
     private mutating func finishRead(_ received: inout Received) {
         switch self.phase {
         case .ready:
-            if received.replies > 0 { self.failures = 0 }
+            if received.replies > 0 { self.opening.succeeded() }
             if self.inFlight.isEmpty { self.patience = .zero }
             if !self.waiting.isEmpty, self.promote() { received.turn.action = .wake }
         case .draining:
             if !self.waiting.isEmpty, self.promote() { received.turn.action = .wake }
             if self.inFlight.isEmpty { received.turn = self.finish(Self.shutDownError) }
-        case .disconnected, .resting, .connecting, .greeting, .refused, .closed:
+        case .disconnected, .opening, .refused, .closed:
             break
         }
     }

@@ -18,11 +18,8 @@ struct ConnectionStateMachine<Waiter> {
     enum Phase {
         /// No connection, and nobody who wants one. None is tried before `notBefore`.
         case disconnected(notBefore: Instant)
-        /// Callers wait; the next attempt begins when the rest is over.
-        case resting
-        case connecting(deadline: Instant)
-        /// Connected; the greeting is sent and `answered` of its replies have come.
-        case greeting(answered: Int, deadline: Instant)
+        /// Callers wait for an attempt: it rests, connects or greets, as ``ConnectionOpening`` knows.
+        case opening
         case ready
         /// The server refused the credentials: callers are refused without another attempt until `until`.
         case refused(RedisError, until: Instant)
@@ -69,11 +66,7 @@ struct ConnectionStateMachine<Waiter> {
 
     let settings: ConnectionSettings
     var phase = Phase.disconnected(notBefore: Instant(nanoseconds: .min))
-    /// The number of the present connection, or of the last when there is none.
-    var epoch: UInt64 = 0
-    /// Attempts that failed since a reply last came.
-    var failures = 0
-    var lastFailure: RedisError?
+    var opening: ConnectionOpening
     var hasBeenReady = false
 
     var inFlight = Deque<InFlightCall<Waiter>>()
@@ -93,7 +86,11 @@ struct ConnectionStateMachine<Waiter> {
 
     init(settings: ConnectionSettings) {
         self.settings = settings
+        self.opening = ConnectionOpening(settings: settings)
     }
+
+    /// The number of the present connection, or of the last when there is none.
+    var epoch: UInt64 { self.opening.epoch }
 }
 
 // MARK: - Calls
@@ -123,7 +120,7 @@ extension ConnectionStateMachine {
         case .closed(let error): return .refuse(error)
         case .draining: return .refuse(Self.shutDownError)
         case .refused(let error, let until) where now < until: return .refuse(error)
-        case .refused, .disconnected, .resting, .connecting, .greeting, .ready: break
+        case .refused, .disconnected, .opening, .ready: break
         }
         guard self.waiting.count < self.settings.maximumWaiting else {
             return .refuse(RedisError(code: .overloaded, message: "\(self.waiting.count) callers wait already"))
@@ -136,10 +133,10 @@ extension ConnectionStateMachine {
                 patience: patience))
         switch self.phase {
         case .disconnected(let notBefore):
-            return self.beginAttempt(after: max(.zero, now < notBefore ? now.duration(to: notBefore) : .zero))
+            return .connect(epoch: self.beginAttempt(), after: max(.zero, now < notBefore ? now.duration(to: notBefore) : .zero))
         case .refused:
-            return self.beginAttempt(after: .zero)
-        case .resting, .connecting, .greeting, .ready, .draining, .closed:
+            return .connect(epoch: self.beginAttempt(), after: .zero)
+        case .opening, .ready, .draining, .closed:
             return .parked
         }
     }
@@ -148,14 +145,13 @@ extension ConnectionStateMachine {
     private var waitLimit: Duration {
         switch self.phase {
         case .ready, .draining: self.settings.commandTimeout
-        case .disconnected, .resting, .connecting, .greeting, .refused, .closed: self.settings.connectTimeout
+        case .disconnected, .opening, .refused, .closed: self.settings.connectTimeout
         }
     }
 
-    private mutating func beginAttempt(after rest: Duration) -> SubmitEffect {
-        self.phase = .resting
-        self.epoch += 1
-        return .connect(epoch: self.epoch, after: rest)
+    mutating func beginAttempt() -> UInt64 {
+        self.phase = .opening
+        return self.opening.begin()
     }
 
     @inline(__always)
@@ -206,19 +202,14 @@ extension ConnectionStateMachine {
 extension ConnectionStateMachine {
     /// The rest before an attempt is over. True when the attempt is to be made.
     mutating func restEnded(epoch: UInt64, at now: Instant) -> Bool {
-        guard epoch == self.epoch, case .resting = self.phase else { return false }
-        self.phase = .connecting(deadline: now.advanced(by: self.settings.connectTimeout))
-        return true
+        self.opening.restEnded(epoch: epoch, at: now)
     }
 
     /// The channel is up. Returns the greeting to write, or nil when the connection is no longer wanted.
     mutating func connected(epoch: UInt64) -> ByteBuffer? {
-        guard epoch == self.epoch, case .connecting(let deadline) = self.phase else { return nil }
-        self.phase = .greeting(answered: 0, deadline: deadline)
+        guard let greeting = self.opening.connected(epoch: epoch) else { return nil }
         self.isWritable = true
         self.isFlushScheduled = false
-        var greeting = ByteBuffer()
-        self.settings.greeting.append(to: &greeting)
         return greeting
     }
 
@@ -227,7 +218,7 @@ extension ConnectionStateMachine {
         self.isFlushScheduled = false
         switch self.phase {
         case .ready, .draining: break
-        case .disconnected, .resting, .connecting, .greeting, .refused, .closed: return nil
+        case .disconnected, .opening, .refused, .closed: return nil
         }
         guard self.unflushed > 0, self.isWritable else { return nil }
         self.batches.append(Batch(calls: self.unflushed, at: now))

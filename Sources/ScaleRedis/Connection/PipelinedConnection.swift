@@ -10,16 +10,6 @@ import ScaleCore
 final class PipelinedConnection: Sendable {
     typealias Machine = ConnectionStateMachine<UnsafeContinuation<RedisValue, any Error>>
 
-    /// What belongs to the event loop.
-    private struct LoopState {
-        var channel: (any Channel)?
-        var channelEpoch: UInt64 = 0
-        /// Done when the last channel that was given up is closed.
-        var closing: EventLoopFuture<Void>?
-        var timer: RepeatedTask?
-        var deliveries: [Machine.Delivery] = []
-    }
-
     private enum Ending {
         case open([CheckedContinuation<Void, Never>])
         case ended
@@ -27,30 +17,22 @@ final class PipelinedConnection: Sendable {
 
     let address: String
     private let machine: Locked<Machine>
-    private let loop: NIOLoopBoundBox<LoopState>
-    private let eventLoop: any EventLoop
-    private let connector: ChannelConnector
-    private let limits: RedisReplyLimits
+    private let link: ChannelLink
+    /// Room for the deliveries of one read, kept from read to read.
+    private let deliveries: NIOLoopBoundBox<[Machine.Delivery]>
     private let time: TimeSource
-    private let tickInterval: TimeAmount
     private let logger: Logger
     private let metrics: ConnectionMetrics
     private let ending = Locked(Ending.open([]))
 
-    init(
-        connector: ChannelConnector, settings: ConnectionSettings, limits: RedisReplyLimits, time: TimeSource, logger: Logger,
-        metrics: ConnectionMetrics, eventLoop: any EventLoop
-    ) {
-        self.address = connector.address
+    init(link: ChannelLink, settings: ConnectionSettings, time: TimeSource, logger: Logger, metrics: ConnectionMetrics) {
+        self.address = link.address
         self.machine = Locked(Machine(settings: settings))
-        self.loop = .makeBoxSendingValue(LoopState(), eventLoop: eventLoop)
-        self.eventLoop = eventLoop
-        self.connector = connector
-        self.limits = limits
+        self.link = link
+        self.deliveries = .makeBoxSendingValue([], eventLoop: link.eventLoop)
         self.time = time
         self.logger = logger
         self.metrics = metrics
-        self.tickInterval = settings.tickInterval
     }
 }
 
@@ -86,8 +68,8 @@ extension PipelinedConnection {
     private func act(_ effect: Machine.SubmitEffect, _ continuation: UnsafeContinuation<RedisValue, any Error>) {
         switch effect {
         case .parked: break
-        case .wake: self.eventLoop.execute { self.flush() }
-        case .connect(let epoch, let rest): self.connect(epoch: epoch, after: rest)
+        case .wake: self.link.eventLoop.execute { self.flush() }
+        case .connect(let epoch, let rest): self.link.connect(epoch: epoch, after: rest, for: self)
         case .refuse(let error): continuation.resume(throwing: self.placed(error))
         }
     }
@@ -123,12 +105,12 @@ extension PipelinedConnection {
 
 extension PipelinedConnection {
     private func act(_ turn: Machine.Turn) {
-        if turn.closesChannel { self.onLoop { self.closeStaleChannel() } }
+        if turn.closesChannel { self.link.onLoop { self.link.closeChannel(unless: self.machine.withLock { $0.epoch }) } }
         switch turn.action {
         case .none: break
-        case .wake: self.onLoop { self.flush() }
-        case .connect(let epoch, let rest): self.connect(epoch: epoch, after: rest)
-        case .finish: self.onLoop { self.finish() }
+        case .wake: self.link.onLoop { self.flush() }
+        case .connect(let epoch, let rest): self.link.connect(epoch: epoch, after: rest, for: self)
+        case .finish: self.link.onLoop { self.finish() }
         }
         if let error = turn.failed.first?.error {
             self.metrics.failed(turn.failed.count)
@@ -137,51 +119,16 @@ extension PipelinedConnection {
         for (waiter, error) in turn.failed { waiter.resume(throwing: self.placed(error)) }
     }
 
-    private func onLoop(_ work: @escaping @Sendable () -> Void) {
-        if self.eventLoop.inEventLoop { work() } else { self.eventLoop.execute(work) }
-    }
-
-    private func connect(epoch: UInt64, after rest: Duration) {
-        self.onLoop {
-            self.startTimer()
-            guard rest > .zero else { return self.attempt(epoch: epoch) }
-            self.eventLoop.scheduleTask(in: .nanoseconds(rest.wholeNanoseconds)) { self.attempt(epoch: epoch) }
-        }
-    }
-
-    private func attempt(epoch: UInt64) {
-        let now = self.time.now()
-        guard self.machine.withLock({ $0.restEnded(epoch: epoch, at: now) }) else { return }
-        let connecting = self.connector.connect(on: self.eventLoop) {
-            ReplyHandler(receiver: self, epoch: epoch, limits: self.limits)
-        }
-        connecting.whenFailure { error in
-            self.channelFailed(
-                RedisError(code: .connectionFailed, message: ChannelConnector.describe(error)), epoch: epoch)
-        }
-    }
-
     private func flush() {
         let now = self.time.now()
         guard let bytes = self.machine.withLock({ $0.flush(at: now) }) else { return }
-        self.loop.value.channel?.writeAndFlush(bytes, promise: nil)
-    }
-
-    /// Closes the channel unless it is the present one.
-    private func closeStaleChannel() {
-        let epoch = self.machine.withLock { $0.epoch }
-        guard let channel = self.loop.value.channel, self.loop.value.channelEpoch != epoch else { return }
-        self.loop.value.channel = nil
-        self.loop.value.closing = channel.closeFuture
-        channel.close(promise: nil)
+        self.link.write(bytes)
     }
 
     private func finish() {
-        self.loop.value.timer?.cancel()
-        self.loop.value.timer = nil
+        self.link.stopTimer()
         self.metrics.close()
-        let closing = self.loop.value.closing ?? self.eventLoop.makeSucceededVoidFuture()
-        closing.whenComplete { _ in self.resumeEndingWaiters() }
+        self.link.closed.whenComplete { _ in self.resumeEndingWaiters() }
     }
 
     private func resumeEndingWaiters() {
@@ -192,50 +139,45 @@ extension PipelinedConnection {
         }
         for waiter in waiters { waiter.resume() }
     }
-
-    private func startTimer() {
-        guard self.loop.value.timer == nil else { return }
-        self.loop.value.timer = self.eventLoop.scheduleRepeatedTask(
-            initialDelay: self.tickInterval, delay: self.tickInterval
-        ) { _ in self.tick() }
-    }
-
-    private func tick() {
-        let now = self.time.now()
-        var random = RandomSource.system
-        let (turn, isQuiet) = self.machine.withLock { machine in (machine.tick(at: now, using: &random), machine.isQuiet) }
-        self.act(turn)
-        guard isQuiet else { return }
-        self.loop.value.timer?.cancel()
-        self.loop.value.timer = nil
-    }
 }
 
 // MARK: - Events of the channel
 
-extension PipelinedConnection: ReplyReceiver {
+extension PipelinedConnection: ChannelLinkOwner {
+    func restEnded(epoch: UInt64) -> Bool {
+        let now = self.time.now()
+        return self.machine.withLock { $0.restEnded(epoch: epoch, at: now) }
+    }
+
+    func ticked() -> Bool {
+        let now = self.time.now()
+        var random = RandomSource.system
+        let (turn, isQuiet) = self.machine.withLock { machine in (machine.tick(at: now, using: &random), machine.isQuiet) }
+        self.act(turn)
+        return !isQuiet
+    }
+
     func channelActive(_ channel: any Channel, epoch: UInt64) {
         guard let greeting = self.machine.withLock({ $0.connected(epoch: epoch) }) else {
             channel.close(promise: nil)
             return
         }
-        self.loop.value.channel = channel
-        self.loop.value.channelEpoch = epoch
+        self.link.attach(channel, epoch: epoch)
         self.logger.debug("connected", metadata: ["server": "\(self.address)"])
-        channel.writeAndFlush(greeting, promise: nil)
+        self.link.write(greeting)
     }
 
     func received(_ replies: [RedisValue], epoch: UInt64) {
         let now = self.time.now()
         var deliveries: [Machine.Delivery] = []
-        swap(&deliveries, &self.loop.value.deliveries)
+        swap(&deliveries, &self.deliveries.value)
         var random = RandomSource.system
         let received = self.machine.withLock {
             $0.received(replies, epoch: epoch, at: now, using: &random, deliveries: &deliveries)
         }
         for delivery in deliveries { delivery.waiter.resume(returning: delivery.reply) }
         deliveries.removeAll(keepingCapacity: true)
-        swap(&deliveries, &self.loop.value.deliveries)
+        swap(&deliveries, &self.deliveries.value)
         self.metrics.received(received.replies, latency: received.latency, inFlight: received.inFlight)
         self.act(received.turn)
     }
@@ -273,11 +215,11 @@ extension PipelinedConnection {
             var isDraining = false
             switch machine.phase {
             case .draining, .closed: isDraining = true
-            case .disconnected, .resting, .connecting, .greeting, .ready, .refused: break
+            case .disconnected, .opening, .ready, .refused: break
             }
             return Load(
                 written: machine.inFlight.count - machine.unflushed, inFlight: machine.inFlight.count, waiting: machine.waiting.count,
-                isDraining: isDraining, lastFailure: machine.lastFailure)
+                isDraining: isDraining, lastFailure: machine.opening.lastFailure)
         }
     }
 }

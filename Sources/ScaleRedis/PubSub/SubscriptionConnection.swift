@@ -6,11 +6,6 @@ import ScaleCore
 final class SubscriptionConnection: Sendable {
     typealias Waiter = CheckedContinuation<RedisSubscriptionEvent?, any Error>
 
-    private struct LoopState {
-        var channel: (any Channel)?
-        var timer: RepeatedTask?
-    }
-
     private enum Start {
         case pending(CheckedContinuation<Void, any Error>?)
         case done(RedisError?)
@@ -19,27 +14,19 @@ final class SubscriptionConnection: Sendable {
     private let machine: Locked<SubscriptionStateMachine>
     private let buffer: Locked<MessageBuffer<Waiter>>
     private let start = Locked(Start.pending(nil))
-    private let loop: NIOLoopBoundBox<LoopState>
-    private let eventLoop: any EventLoop
-    private let connector: ChannelConnector
-    private let limits: RedisReplyLimits
+    private let link: ChannelLink
     private let time: TimeSource
-    private let tickInterval: TimeAmount
     private let logger: Logger
 
     init(
-        connector: ChannelConnector, settings: ConnectionSettings, limits: RedisReplyLimits, time: TimeSource, logger: Logger,
-        eventLoop: any EventLoop, channels: [String], patterns: [String], buffer: RedisSubscriptionBuffer
+        link: ChannelLink, settings: ConnectionSettings, time: TimeSource, logger: Logger, channels: [String], patterns: [String],
+        buffer: RedisSubscriptionBuffer
     ) {
         self.machine = Locked(SubscriptionStateMachine(settings: settings, channels: channels, patterns: patterns))
         self.buffer = Locked(MessageBuffer(buffer))
-        self.loop = .makeBoxSendingValue(LoopState(), eventLoop: eventLoop)
-        self.eventLoop = eventLoop
-        self.connector = connector
-        self.limits = limits
+        self.link = link
         self.time = time
         self.logger = logger
-        self.tickInterval = settings.tickInterval
     }
 
     /// Connects and subscribes; returns when the server has confirmed every channel and pattern.
@@ -117,20 +104,10 @@ final class SubscriptionConnection: Sendable {
             case .failed(let error): waiter.resume(throwing: error)
             }
         }
-        self.onLoop {
-            self.loop.value.timer?.cancel()
-            self.loop.value.timer = nil
-            self.closeChannel()
+        self.link.onLoop {
+            self.link.stopTimer()
+            self.link.closeChannel()
         }
-    }
-
-    private func onLoop(_ work: @escaping @Sendable () -> Void) {
-        if self.eventLoop.inEventLoop { work() } else { self.eventLoop.execute(work) }
-    }
-
-    private func closeChannel() {
-        self.loop.value.channel?.close(promise: nil)
-        self.loop.value.channel = nil
     }
 }
 
@@ -140,59 +117,45 @@ extension SubscriptionConnection {
     private func act(_ effect: SubscriptionStateMachine.Effect) {
         switch effect {
         case .write(let bytes):
-            self.onLoop { self.loop.value.channel?.writeAndFlush(bytes, promise: nil) }
+            self.link.onLoop { self.link.write(bytes) }
         case .emit(let event):
             self.buffer.withLock { $0.push(event) }?.resume(returning: event)
         case .started:
             self.takeStart()?.resume()
         case .reconnect(let epoch, let rest):
-            self.onLoop { self.reconnect(epoch: epoch, after: rest) }
+            self.link.onLoop { self.link.closeChannel(unless: epoch) }
+            self.link.connect(epoch: epoch, after: rest, for: self)
         case .fail(let error):
             var error = error
-            error.address = self.connector.address
-            self.logger.warning("subscription failed", metadata: ["server": "\(self.connector.address)", "reason": "\(error.message)"])
+            error.address = self.link.address
+            self.logger.warning("subscription failed", metadata: ["server": "\(self.link.address)", "reason": "\(error.message)"])
             self.takeStart(error)?.resume(throwing: error)
             self.finish(.failed(error))
         }
     }
-
-    private func reconnect(epoch: UInt64, after rest: Duration) {
-        self.closeChannel()
-        if self.loop.value.timer == nil {
-            self.loop.value.timer = self.eventLoop.scheduleRepeatedTask(
-                initialDelay: self.tickInterval, delay: self.tickInterval
-            ) { _ in self.tick() }
-        }
-        guard rest > .zero else { return self.attempt(epoch: epoch) }
-        self.eventLoop.scheduleTask(in: .nanoseconds(rest.wholeNanoseconds)) { self.attempt(epoch: epoch) }
-    }
-
-    private func attempt(epoch: UInt64) {
-        let now = self.time.now()
-        guard self.machine.withLock({ $0.restEnded(epoch: epoch, at: now) }) else { return }
-        let connecting = self.connector.connect(on: self.eventLoop) {
-            ReplyHandler(receiver: self, epoch: epoch, limits: self.limits)
-        }
-        connecting.whenFailure { error in
-            self.channelFailed(RedisError(code: .connectionFailed, message: ChannelConnector.describe(error)), epoch: epoch)
-        }
-    }
-
-    private func tick() {
-        let now = self.time.now()
-        var random = RandomSource.system
-        for effect in self.machine.withLock({ $0.tick(at: now, using: &random) }) { self.act(effect) }
-    }
 }
 
-extension SubscriptionConnection: ReplyReceiver {
+extension SubscriptionConnection: ChannelLinkOwner {
+    func restEnded(epoch: UInt64) -> Bool {
+        let now = self.time.now()
+        return self.machine.withLock { $0.restEnded(epoch: epoch, at: now) }
+    }
+
+    func ticked() -> Bool {
+        let now = self.time.now()
+        var random = RandomSource.system
+        let (effects, isClosed) = self.machine.withLock { machine in (machine.tick(at: now, using: &random), machine.isClosed) }
+        for effect in effects { self.act(effect) }
+        return !isClosed
+    }
+
     func channelActive(_ channel: any Channel, epoch: UInt64) {
         guard let greeting = self.machine.withLock({ $0.connected(epoch: epoch) }) else {
             channel.close(promise: nil)
             return
         }
-        self.loop.value.channel = channel
-        channel.writeAndFlush(greeting, promise: nil)
+        self.link.attach(channel, epoch: epoch)
+        self.link.write(greeting)
     }
 
     func received(_ replies: [RedisValue], epoch: UInt64) {
@@ -212,7 +175,7 @@ extension SubscriptionConnection: ReplyReceiver {
         let effects = self.machine.withLock { $0.lost(epoch: epoch, error, at: now, using: &random) }
         if !effects.isEmpty {
             self.logger.info(
-                "subscription interrupted", metadata: ["server": "\(self.connector.address)", "reason": "\(error.message)"])
+                "subscription interrupted", metadata: ["server": "\(self.link.address)", "reason": "\(error.message)"])
         }
         for effect in effects { self.act(effect) }
     }

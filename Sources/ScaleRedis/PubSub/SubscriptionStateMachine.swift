@@ -7,9 +7,8 @@ import ScaleCore
 struct SubscriptionStateMachine: Sendable {
     enum Phase: Sendable {
         case idle
-        case resting
-        case connecting(deadline: Instant)
-        case greeting(answered: Int, deadline: Instant)
+        /// An attempt rests, connects or greets, as ``ConnectionOpening`` knows.
+        case opening
         /// `SUBSCRIBE` is written; so many confirmations are still to come.
         case subscribing(missing: Int, deadline: Instant)
         case live
@@ -31,40 +30,34 @@ struct SubscriptionStateMachine: Sendable {
     private let channels: [String]
     private let patterns: [String]
     private(set) var phase = Phase.idle
-    private(set) var epoch: UInt64 = 0
+    private var opening: ConnectionOpening
     private var hasStarted = false
-    private var failures = 0
     private var lastTraffic = Instant(nanoseconds: .min)
     private var pingDeadline: Instant?
     /// Until when the first subscription must stand.
     private var startDeadline = Instant.distantFuture
-    private var lastFailure: RedisError?
 
     init(settings: ConnectionSettings, channels: [String], patterns: [String]) {
         self.settings = settings
         self.channels = channels
         self.patterns = patterns
+        self.opening = ConnectionOpening(settings: settings)
     }
+
+    var epoch: UInt64 { self.opening.epoch }
 
     mutating func start(at now: Instant) -> Effect {
         self.startDeadline = now.advanced(by: self.settings.connectTimeout)
-        self.phase = .resting
-        self.epoch += 1
-        return .reconnect(epoch: self.epoch, after: .zero)
+        self.phase = .opening
+        return .reconnect(epoch: self.opening.begin(), after: .zero)
     }
 
     mutating func restEnded(epoch: UInt64, at now: Instant) -> Bool {
-        guard epoch == self.epoch, case .resting = self.phase else { return false }
-        self.phase = .connecting(deadline: now.advanced(by: self.settings.connectTimeout))
-        return true
+        self.opening.restEnded(epoch: epoch, at: now)
     }
 
     mutating func connected(epoch: UInt64) -> ByteBuffer? {
-        guard epoch == self.epoch, case .connecting(let deadline) = self.phase else { return nil }
-        self.phase = .greeting(answered: 0, deadline: deadline)
-        var bytes = ByteBuffer()
-        self.settings.greeting.append(to: &bytes)
-        return bytes
+        self.opening.connected(epoch: epoch)
     }
 
     mutating func received(_ reply: RedisValue, epoch: UInt64, at now: Instant, using random: inout some RandomNumberGenerator) -> Effect? {
@@ -72,13 +65,13 @@ struct SubscriptionStateMachine: Sendable {
         self.lastTraffic = now
         self.pingDeadline = nil
         switch self.phase {
-        case .greeting(let answered, let deadline):
-            return self.greeted(reply, answered: answered, deadline: deadline, at: now, using: &random)
+        case .opening:
+            return self.greeted(reply, using: &random)
         case .subscribing(let missing, let deadline):
-            return self.confirmed(reply, missing: missing, deadline: deadline, at: now, using: &random)
+            return self.confirmed(reply, missing: missing, deadline: deadline)
         case .live:
             return Self.message(in: reply).map { .emit(.message($0)) }
-        case .idle, .resting, .connecting, .closed:
+        case .idle, .closed:
             return nil
         }
     }
@@ -86,53 +79,54 @@ struct SubscriptionStateMachine: Sendable {
     mutating func lost(epoch: UInt64, _ error: RedisError, at now: Instant, using random: inout some RandomNumberGenerator) -> [Effect] {
         guard epoch == self.epoch else { return [] }
         switch self.phase {
-        case .connecting, .greeting, .subscribing, .live: return self.giveUp(error, at: now, using: &random)
-        case .idle, .resting, .closed: return []
+        case .opening: return self.opening.isConnecting ? self.giveUp(error, using: &random) : []
+        case .subscribing, .live: return self.giveUp(error, using: &random)
+        case .idle, .closed: return []
         }
     }
 
     mutating func tick(at now: Instant, using random: inout some RandomNumberGenerator) -> [Effect] {
         if case .closed = self.phase { return [] }
         if !self.hasStarted, self.startDeadline <= now {
-            let reason = self.lastFailure.map { "; the last attempt failed: \($0.message)" } ?? ""
-            return [
-                self.fail(
-                    RedisError(code: .connectionFailed, message: "no subscription within \(self.settings.connectTimeout)\(reason)"))
-            ]
+            let message = "no subscription within \(self.settings.connectTimeout)\(self.opening.lastReason)"
+            return [self.fail(RedisError(code: .connectionFailed, message: message))]
         }
         switch self.phase {
-        case .connecting(let deadline), .greeting(_, let deadline), .subscribing(_, let deadline):
-            guard deadline <= now else { return [] }
-            let limit = self.settings.connectTimeout
-            return self.giveUp(RedisError(code: .connectionFailed, message: "no connection within \(limit)"), at: now, using: &random)
+        case .opening:
+            guard let error = self.opening.expiry(at: now) else { return [] }
+            return self.giveUp(error, using: &random)
+        case .subscribing(_, let deadline):
+            return deadline <= now ? self.giveUp(self.opening.expiryError, using: &random) : []
         case .live:
             return self.checkLife(at: now, using: &random)
-        case .idle, .resting, .closed:
+        case .idle, .closed:
             return []
+        }
+    }
+
+    var isClosed: Bool {
+        switch self.phase {
+        case .closed: true
+        case .idle, .opening, .subscribing, .live: false
         }
     }
 
     mutating func close() {
         self.phase = .closed
-        self.epoch += 1
+        self.opening.end()
     }
 }
 
 extension SubscriptionStateMachine {
-    private mutating func greeted(
-        _ reply: RedisValue, answered: Int, deadline: Instant, at now: Instant, using random: inout some RandomNumberGenerator
-    ) -> Effect? {
-        let steps = self.settings.greeting.steps
-        guard answered < steps.count else { return nil }
-        switch Greeting.judge(reply, to: steps[answered]) {
-        case .proceed where answered + 1 < steps.count:
-            self.phase = .greeting(answered: answered + 1, deadline: deadline)
+    private mutating func greeted(_ reply: RedisValue, using random: inout some RandomNumberGenerator) -> Effect? {
+        switch self.opening.greeted(reply) {
+        case .unfinished:
             return nil
-        case .proceed:
+        case .open(let deadline):
             self.phase = .subscribing(missing: self.channels.count + self.patterns.count, deadline: deadline)
             return .write(self.subscribeCommands())
         case .failed(let error):
-            return self.giveUp(error, at: now, using: &random).last
+            return self.giveUp(error, using: &random).last
         case .refused(let error):
             return self.fail(error)
         }
@@ -149,9 +143,7 @@ extension SubscriptionStateMachine {
         return bytes
     }
 
-    private mutating func confirmed(
-        _ reply: RedisValue, missing: Int, deadline: Instant, at now: Instant, using random: inout some RandomNumberGenerator
-    ) -> Effect? {
+    private mutating func confirmed(_ reply: RedisValue, missing: Int, deadline: Instant) -> Effect? {
         if case .error(let error) = reply {
             // An ACL that forbids a channel will do so again.
             return self.fail(RedisError(error, command: "SUBSCRIBE", address: ""))
@@ -164,8 +156,7 @@ extension SubscriptionStateMachine {
             return nil
         }
         self.phase = .live
-        self.failures = 0
-        self.lastFailure = nil
+        self.opening.succeeded()
         guard self.hasStarted else {
             self.hasStarted = true
             return .started
@@ -196,7 +187,7 @@ extension SubscriptionStateMachine {
     private mutating func checkLife(at now: Instant, using random: inout some RandomNumberGenerator) -> [Effect] {
         if let deadline = self.pingDeadline {
             guard deadline <= now else { return [] }
-            return self.giveUp(RedisError(code: .timeout, message: "no sign of life"), at: now, using: &random)
+            return self.giveUp(RedisError(code: .timeout, message: "no sign of life"), using: &random)
         }
         guard self.lastTraffic.advanced(by: self.settings.commandTimeout) <= now else { return [] }
         self.pingDeadline = now.advanced(by: self.settings.commandTimeout)
@@ -205,16 +196,13 @@ extension SubscriptionStateMachine {
         return [.write(bytes)]
     }
 
-    private mutating func giveUp(_ error: RedisError, at now: Instant, using random: inout some RandomNumberGenerator) -> [Effect] {
+    private mutating func giveUp(_ error: RedisError, using random: inout some RandomNumberGenerator) -> [Effect] {
         var wasLive = false
         if case .live = self.phase { wasLive = true }
-        self.failures += 1
-        self.lastFailure = error
+        self.opening.failed(error)
         self.pingDeadline = nil
-        self.phase = .resting
-        self.epoch += 1
-        let reconnect = Effect.reconnect(
-            epoch: self.epoch, after: self.settings.backoff.delay(afterFailures: self.failures, using: &random))
+        self.phase = .opening
+        let reconnect = Effect.reconnect(epoch: self.opening.begin(), after: self.opening.rest(using: &random))
         return wasLive ? [.emit(.interrupted), reconnect] : [reconnect]
     }
 

@@ -69,6 +69,13 @@ import Testing
         #expect(batch.replyCount == 3)
     }
 
+    @Test(arguments: ["", "k", "größe", "k\r\n$3\r\n", String(repeating: "x", count: 1000)])
+    func `a command whose head is written beforehand is encoded like any other`(key: String) {
+        let encoded = Self.encode(KeyCommand.get(key))
+        #expect(encoded == Self.oracle([Array("GET".utf8), Array(key.utf8)]))
+        #expect(encoded.count <= KeyCommand.get(key).encodedCapacity)
+    }
+
     @Test func `no encoding is longer than it said before`() {
         for (command, _) in Self.cases {
             #expect(Self.encode(command).count <= command.encodedCapacity)

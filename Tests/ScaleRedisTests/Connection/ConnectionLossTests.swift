@@ -120,6 +120,21 @@ import Testing
         #expect(harness.failed[0].error.message.contains("connection refused"))
     }
 
+    @Test func `a caller whose time ends together with an attempt is told why the attempt before it failed`() {
+        var harness = MachineHarness()
+        harness.submit(1)
+        harness.beginAttempt()
+        harness.lose(RedisError(code: .connectionFailed, message: "connection refused"))
+        harness.beginAttempt()
+        harness.advance(.seconds(5))
+        harness.tick()
+        #expect(harness.failures == [Failure(1, .connectionFailed, .notExecuted)])
+        #expect(harness.failed[0].error.message.contains("connection refused"))
+        #expect(harness.closedChannels == 1)
+        // Nobody waits any more, so no attempt follows.
+        #expect(harness.attempts.count == 2)
+    }
+
     @Test func `an attempt that takes too long is given up`() {
         var harness = MachineHarness()
         harness.submit(1)
