@@ -8,7 +8,10 @@ import Testing
 struct AuthenticationTests {
     @Test func `a wrong password is a clear error at once, without the password, and is not tried for ever`() async throws {
         let server = try await PrivateRedis.running("--requirepass", "right")
-        let redis = try RedisClient("redis://:wr0ng-secret@127.0.0.1:\(server.port)", configuration: .test())
+        // Its time stands still: the server is left alone for as long as this test runs.
+        let time = ManualTime()
+        let redis = try RedisClient(
+            "redis://:wr0ng-secret@127.0.0.1:\(server.port)", configuration: .test { $0.time = time.source })
         for _ in 0..<20 {
             let error = await redisError { try await redis.ping() }
             #expect(error?.code == .authenticationFailed)
@@ -58,6 +61,11 @@ struct AuthenticationTests {
         let server = try await PrivateRedis.running("--user", "reader", "on", ">pw", "~*", "-@all", "+get")
         let redis = try RedisClient("redis://reader:pw@127.0.0.1:\(server.port)", configuration: .test())
         #expect(try await redis.get("key") == nil)
-        #expect(await redisError { try await redis.set("key", "x") }?.serverError?.kind == "NOPERM")
+        let error = await redisError { try await redis.set("key", "x") }
+        #expect(error?.code == .server)
+        #expect(error?.serverError?.kind == "NOPERM")
+        #expect(error?.command == "SET")
+        #expect(error?.outcome == .notExecuted)
+        #expect(try await redis.get("key") == nil)
     }
 }

@@ -110,6 +110,46 @@ struct CancellationTests {
         }
         try await storm.value
     }
+
+    /// callers: call, some are cancelled; server: closes every connection again and again. Nobody may get another's reply.
+    @Test func `in a storm of cancellations and lost connections nobody gets another's reply`() async throws {
+        let server = try await PrivateRedis.running()
+        let redis = try RedisClient(server.url, configuration: .test { $0.maximumInFlight = 8 })
+        let admin = try RedisClient(server.url, configuration: .test())
+        try await withSeed { random in
+            let plans = (0..<32).map { _ in random.split() }
+            let storm = Task {
+                try await withThrowingTaskGroup { group in
+                    for (caller, plan) in plans.enumerated() {
+                        group.addTask {
+                            var random = plan
+                            for round in 0..<40 {
+                                let text = "\(caller):\(round)"
+                                let call = Task { try await redis.send(RedisCommand("ECHO", [.init(text)])).string }
+                                if Bool.random(using: &random) {
+                                    for _ in 0..<Int.random(in: 0...3, using: &random) { await Task.yield() }
+                                    call.cancel()
+                                }
+                                do {
+                                    try expectEqual(try await call.value, text)
+                                } catch is CancellationError {
+                                } catch let error as RedisError {
+                                    try expectEqual(error.code, .connectionLost)
+                                }
+                            }
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+            }
+            for _ in 0..<20 {
+                _ = try? await admin.send(RedisCommand("CLIENT", ["KILL", "TYPE", "normal", "SKIPME", "yes"]))
+            }
+            try await storm.value
+        }
+        try await eventually("nothing is left behind") { redis.inFlightCount == 0 && redis.waitingCount == 0 }
+        #expect(try await redis.send(RedisCommand("ECHO", ["mine"])).string == "mine")
+    }
 }
 
 /// Throws, so that it fails a test from any task.

@@ -1,5 +1,7 @@
+import Logging
 import NIOCore
 import NIOPosix
+import ScaleCore
 import ScaleRedis
 import ScaleTesting
 import Testing
@@ -8,11 +10,22 @@ import Testing
 final class ScriptedServer: Sendable {
     private let channel: any Channel
 
-    init(_ answers: [String]) async throws {
+    /// Every connection gets the same answers.
+    convenience init(_ answers: [String]) async throws {
+        try await self.init(first: answers, later: answers)
+    }
+
+    /// The first connection gets other answers than those after it.
+    init(first: [String], later: [String]) async throws {
+        let connections = Locked(0)
         self.channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(Handler(answers))
+                let isFirst = connections.withLock { count in
+                    count += 1
+                    return count == 1
+                }
+                return channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Handler(isFirst ? first : later))
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
@@ -59,12 +72,13 @@ final class ScriptedServer: Sendable {
     func `malformed bytes are a typed error, and the next command on a fresh connection succeeds`(
         answer: String, part: String
     ) async throws {
-        let server = try await ScriptedServer([answer])
+        let server = try await ScriptedServer(first: [answer], later: ["$2\r\nok\r\n"])
         let redis = try RedisClient(server.url, configuration: .test())
         let error = await redisError { _ = try await redis.get("key") }
         #expect(error?.code == .protocolViolation)
         #expect(error?.outcome == .unknown)
         #expect(error?.message.contains(part) == true)
+        #expect(try await redis.get("key") == bytes("ok"))
         await redis.shutdown()
         try await server.close()
     }
@@ -78,6 +92,25 @@ final class ScriptedServer: Sendable {
         #expect(try await redis.get("key") == bytes("ok"))
         await redis.shutdown()
         try await server.close()
+    }
+
+    @Test func `neither error nor log line shows what a broken reply held`() async throws {
+        let lines = RecordingLogHandler.Lines()
+        for answer in ["s3cret\r\n", "$6\r\ns3cretX\r\n", "+s3cret\n", "*2\r\n$6\r\ns3cret\r\n?", ":s3cret\r\n"] {
+            let server = try await ScriptedServer(first: [answer], later: ["$2\r\nok\r\n"])
+            let redis = try RedisClient(
+                server.url, configuration: .test { $0.logger = Logger(label: "test", factory: { _ in RecordingLogHandler(lines: lines) }) })
+            let error = await redisError { _ = try await redis.get("key-name") }
+            #expect(error?.code == .protocolViolation)
+            #expect(!"\(error!)".contains("s3cret"))
+            #expect(!"\(error!)".contains("key-name"))
+            #expect(try await redis.get("key-name") == bytes("ok"))
+            await redis.shutdown()
+            try await server.close()
+        }
+        let all = lines.all.joined(separator: "\n")
+        #expect(all.contains("connection lost"))
+        for secret in ["s3cret", "key-name"] { #expect(!all.contains(secret)) }
     }
 
     @Test func `more replies than commands cost the connection and reach nobody`() async throws {

@@ -9,7 +9,7 @@ import Testing
 @testable import ScaleRedis
 
 /// Keeps every log line with its metadata.
-private struct RecordingLogHandler: LogHandler {
+struct RecordingLogHandler: LogHandler {
     final class Lines: Sendable {
         private let lines = Locked<[String]>([])
         func append(_ line: String) { self.lines.withLock { $0.append(line) } }

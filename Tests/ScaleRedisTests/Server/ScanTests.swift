@@ -23,6 +23,25 @@ struct ScanTests {
         try await self.redis.unlink(names + [self.key("a set")])
     }
 
+    @Test func `what stays comes, while other keys come and go`() async throws {
+        let staying = Set((0..<300).map { self.key("stays:\($0)") })
+        _ = try await self.redis.pipeline(staying.map { RedisCommand("SET", [.init($0), "x", "EX", 60]) })
+        var found: Set<String> = []
+        var pages = 0
+        for try await name in self.redis.scan(match: self.key("*"), pageSize: 10) {
+            found.insert(String(decoding: name, as: UTF8.self))
+            pages += 1
+            guard pages.isMultiple(of: 10) else { continue }
+            // The keyspace grows by more than half and shrinks again, so that the server's table is resized under the cursor.
+            let passing = (0..<50).map { self.key("passes:\(pages):\($0)") }
+            _ = try await self.redis.pipeline(passing.map { RedisCommand("SET", [.init($0), "x", "EX", 60]) })
+            if pages.isMultiple(of: 20) { try await self.redis.unlink(passing) }
+            guard pages < 2000 else { break }
+        }
+        #expect(found.isSuperset(of: staying))
+        try await self.redis.unlink(Array(staying.union(found)))
+    }
+
     @Test func `nothing comes of nothing, and a negative page size is harmless`() async throws {
         for try await _ in self.redis.scan(match: self.key("*"), pageSize: -5) { Issue.record("a key came") }
         for try await _ in self.redis.sscan(self.key("none")) { Issue.record("a member came") }
