@@ -27,7 +27,9 @@ extension Cache {
     ///   - fence: of an invalidation whose effect this read must see, see ``CacheFence``.
     ///   - codec: by default by the value's type, see ``CacheCodec``.
     /// - Throws: what `load` throws; ``CacheError`` with `valueTooLarge`, `encodingFailed`, `invalidTag`, or `wrongKind` where a counter is
-    ///   stored; `CancellationError`. A store that is down makes no error.
+    ///   stored; `CancellationError`. A store that cannot be reached makes no error: then `load` runs, once for all who wait on this
+    ///   node, and its value is returned and not stored. It may be older than an invalidation on another node, by
+    ///   ``CacheConfiguration/coherenceBound`` at most; a read with a fence runs `load` for itself.
     public func value<Value: Codable & Sendable>(
         for key: String, expiresIn: Duration? = Cache.configuredExpiry, tags: [String] = [], fence: CacheFence? = nil,
         codec: CacheCodec<Value>? = nil, load: @escaping @Sendable () async throws -> Value
@@ -42,7 +44,7 @@ extension Cache {
     ) async throws -> CacheResult<Value> {
         if fence == nil, let hit = self.hitInMemory(key, as: Value.self) { return hit }
         let request = LookupRequest(
-            cache: self, name: key, life: self.life(expiresIn), tags: try self.checkedTags(tags), isFenced: fence != nil,
+            cache: self, name: key, life: self.life(expiresIn), tags: try self.checkedTags(tags), fence: fence?.id,
             mayAddTags: false, coding: self.coding(codec), load: { _ in try await load() })
         return try await request.run()
     }
@@ -54,7 +56,7 @@ extension Cache {
     ) async throws -> CacheResult<Value> {
         if fence == nil, let hit = self.hitInMemory(key, as: Value.self) { return hit }
         let request = LookupRequest(
-            cache: self, name: key, life: self.life(expiresIn), tags: try self.checkedTags(tags), isFenced: fence != nil,
+            cache: self, name: key, life: self.life(expiresIn), tags: try self.checkedTags(tags), fence: fence?.id,
             mayAddTags: true, coding: self.coding(codec), load: load)
         return try await request.run()
     }

@@ -15,8 +15,11 @@ import Metrics
 /// no read that begins later, on any node with the same store, gets a value whose load began before; and no such load can be stored any
 /// more. No clock is compared for that.
 ///
-/// **When the store is down**, a read is a miss: the loader's value is returned and not stored. Writes throw. An invalidation that cannot be
-/// confirmed throws, stays journaled in this process and is repeated until delivered; until then this cache reads nothing from the store.
+/// **When the store cannot be reached**, ``value(for:expiresIn:tags:fence:codec:load:)`` runs the loader, still once for all callers of this node
+/// that wait, and returns its value without storing it. ``get(_:as:codec:)`` finds nothing and ``contains(_:)`` says no. Writes, counters and
+/// deletions throw ``CacheError``: `set`, `add`, `replace`, `touch` and the counters `storeUnavailable`, after which it is not known
+/// whether they took effect; deletions and invalidations `notConfirmed`: these stay journaled in this process and are repeated until
+/// delivered, and until then this cache reads nothing from the store. Each failure is counted as `cache.errors` and logged.
 ///
 /// Keys are any strings. Values are any `Codable & Sendable` type; a cached `nil`, `false`, `0` or empty list is a hit like any other. A key
 /// read as another type than it was written as is a miss, and is replaced. With a ``MemoryStore`` values are kept decoded: value types are copied
@@ -30,6 +33,7 @@ public final class Cache: Sendable {
     let space: Int32
     let metrics: CacheMetrics
     let flights = LoadFlights()
+    let outage: OutageLoads
     let schemas = SchemaRegistry()
     let invalidator: Invalidator
 
@@ -45,8 +49,9 @@ public final class Cache: Sendable {
         self.memory = (store as? any HoldsMemory)?.memoryStore
         self.space = self.memory?.space(namespace) ?? 0
         self.metrics = CacheMetrics(namespace: namespace, factory: configuration.metrics)
+        self.outage = OutageLoads(maximumAge: configuration.coherenceBound)
         self.invalidator = Invalidator(
-            namespace: namespace, store: store, configuration: configuration, errors: self.metrics.errors)
+            namespace: namespace, store: store, configuration: configuration, errors: self.metrics.errors, outage: self.outage)
     }
 }
 
@@ -98,7 +103,7 @@ extension Cache {
 
     func newNonce() -> RecordNonce {
         var random = self.configuration.random
-        return RecordNonce(bits: .random(in: .min ... .max, using: &random))
+        return .random(using: &random)
     }
 
     func storeFailed(_ error: any Error, verb: String) {

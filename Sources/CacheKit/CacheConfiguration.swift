@@ -17,6 +17,10 @@ public struct CacheConfiguration: Sendable {
     /// How long an invalidation may take to be confirmed before it throws (it stays journaled). Default 2 s.
     public var invalidationTimeLimit: Duration = .seconds(2)
 
+    /// How old a load may be that a caller still joins while the store cannot be reached: by so much an invalidation on another node can be
+    /// missed then. Shorter: more loads of a slow source during an outage. With a store that answers nothing is ever missed. Default 2 s.
+    public var coherenceBound: Duration = .seconds(2)
+
     /// How often a caller that waits for another node's load looks again: from the first to the second, doubling, with jitter.
     public var pollInterval: ClosedRange<Duration> = .milliseconds(5) ... .milliseconds(50)
 

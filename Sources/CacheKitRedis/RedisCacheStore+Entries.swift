@@ -16,7 +16,7 @@ extension RedisCacheStore {
         }
         return StoreReading(
             entries: values.prefix(keys.count).map { $0.map { StoredEntry(bytes: $0) } ?? .absent },
-            epochs: values.dropFirst(keys.count).map { $0.flatMap { UInt64(bigEndian: $0) }.map(TagEpoch.init(bits:)) })
+            epochs: values.dropFirst(keys.count).map { $0.flatMap { BigEndian.integer(UInt64.self, $0) }.map(TagEpoch.init(bits:)) })
     }
 
     public func write(_ writes: [StoreWrite]) async throws -> [Result<Void, CacheError>] {
@@ -50,11 +50,10 @@ extension RedisCacheStore {
     }
 
     public func touch(_ key: CacheKey, seen: Sighting, life: CacheLife) async throws -> WriteAnswer {
-        let times = CacheRecord(nonce: RecordNonce(bits: 0), schema: 0, tags: [], body: .bytes([])).stamped(life, at: self.time.utcNow())
         let reply = try await self.run(
             StoreScript.touch, [self.name(key)],
             [
-                RedisArgument(seen.bytes), RedisArgument(times.freshUntil.bigEndianBytes + times.physicalEnd.bigEndianBytes),
+                RedisArgument(seen.bytes), RedisArgument(RecordBytes.ends(of: life, at: self.time.utcNow())),
                 life.redisMilliseconds,
             ])
         return reply.integer == 1 ? .stored : .changed
@@ -68,7 +67,7 @@ extension RedisCacheStore {
     }
 
     public func expire(_ key: CacheKey, nonce: RecordNonce) async throws -> Bool {
-        try await self.run(StoreScript.expire, [self.name(key)], [RedisArgument(nonce.bits.bigEndianBytes)]).integer == 1
+        try await self.run(StoreScript.expire, [self.name(key)], [RedisArgument(nonce.bytes)]).integer == 1
     }
 
     func set(_ key: CacheKey, _ value: RedisArgument, _ life: CacheLife) -> RedisCommand {

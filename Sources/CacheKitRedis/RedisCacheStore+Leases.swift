@@ -46,7 +46,7 @@ extension RedisCacheStore {
     private func emptyRecord(_ token: LeaseToken) -> [UInt8] {
         var random = self.random
         var record = CacheRecord(
-            flags: .empty, nonce: RecordNonce(bits: .random(in: .min ... .max, using: &random)), schema: 0, tags: [], body: .bytes([]))
+            flags: .empty, nonce: .random(using: &random), schema: 0, tags: [], body: .bytes([]))
         record.lease = token
         record.physicalEnd = .max
         return RecordBytes.encode(record)

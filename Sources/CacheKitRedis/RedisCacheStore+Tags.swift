@@ -1,4 +1,5 @@
 public import CacheKit
+import ScaleCore
 import ScaleRedis
 
 /// The random values that tags and namespaces have.
@@ -17,10 +18,10 @@ extension RedisCacheStore {
         // Sequences first: whoever reads a new epoch must not find the old sequence afterwards.
         let sequences = Set(tags.map(\.namespace)).sorted().map { self.sequenceName($0) }
         let names = sequences + tags.map { self.name($0) }
-        var random = self.random
+        let random = self.random
         let replies = try await self.pipeline(
             names.map { name in
-                RedisCommand("SET", [RedisArgument(name), RedisArgument(UInt64.random(in: .min ... .max, using: &random).bigEndianBytes)])
+                RedisCommand("SET", [RedisArgument(name), RedisArgument(BigEndian.bytes(random.next()))])
             })
         guard let failure = replies.compactMap(\.failure).first else { return }
         // A full server refuses to write, but deletes; what is missing is created anew, at random.
@@ -32,12 +33,12 @@ extension RedisCacheStore {
 
     private func randomValues(at names: [String]) async throws -> [UInt64] {
         guard !names.isEmpty else { return [] }
-        var random = self.random
-        let fresh = names.map { _ in RedisArgument(UInt64.random(in: .min ... .max, using: &random).bigEndianBytes) }
+        let random = self.random
+        let fresh = names.map { _ in RedisArgument(BigEndian.bytes(random.next())) }
         let reply = try await self.run(StoreScript.random, names, fresh)
         guard case .array(let values) = reply, values.count == names.count else { throw Self.unexpected("epoch") }
         return try values.map { value in
-            guard let bits = value.bytes.flatMap({ UInt64(bigEndian: $0) }) else { throw Self.unexpected("epoch") }
+            guard let bits = value.bytes.flatMap({ BigEndian.integer(UInt64.self, $0) }) else { throw Self.unexpected("epoch") }
             return bits
         }
     }

@@ -30,18 +30,18 @@ public enum RecordBytes {
         bytes.reserveCapacity(Self.headLength + record.tags.count * 32 + record.body.size)
         bytes += Self.magic
         bytes += [Self.version, record.flags.rawValue]
-        bytes.appendBigEndian(record.nonce.bits)
-        bytes.appendBigEndian(record.lease?.bits ?? 0)
-        bytes.appendBigEndian(record.leaseDeadline)
-        bytes.appendBigEndian(record.freshUntil)
-        bytes.appendBigEndian(record.physicalEnd)
-        bytes.appendBigEndian(record.schema)
-        bytes.appendBigEndian(record.incarnation)
+        bytes += record.nonce.bytes
+        bytes += record.lease?.bytes ?? Array(repeating: 0, count: 16)
+        bytes += BigEndian.bytes(record.leaseDeadline)
+        bytes += BigEndian.bytes(record.freshUntil)
+        bytes += BigEndian.bytes(record.physicalEnd)
+        bytes += BigEndian.bytes(record.schema)
+        bytes += BigEndian.bytes(record.incarnation)
         bytes.append(UInt8(truncatingIfNeeded: record.tags.count))
         for tag in record.tags {
-            bytes.appendBigEndian(UInt16(truncatingIfNeeded: tag.name.utf8.count))
+            bytes += BigEndian.bytes(UInt16(truncatingIfNeeded: tag.name.utf8.count))
             bytes += tag.name.utf8
-            bytes.appendBigEndian(tag.epoch.bits)
+            bytes += BigEndian.bytes(tag.epoch.bits)
         }
         if case .bytes(let body) = record.body { bytes += body }
         return bytes
@@ -54,8 +54,8 @@ public enum RecordBytes {
             reader.integer(UInt8.self) == Self.version,
             let flags = reader.integer(UInt8.self).map(CacheRecord.Flags.init(rawValue:)),
             CacheRecord.Flags.understood.isSuperset(of: flags),
-            let nonce = reader.integer(UInt128.self),
-            let lease = reader.integer(UInt128.self),
+            let nonceHigh = reader.integer(UInt64.self), let nonceLow = reader.integer(UInt64.self),
+            let leaseHigh = reader.integer(UInt64.self), let leaseLow = reader.integer(UInt64.self),
             let leaseDeadline = reader.integer(Int64.self),
             let freshUntil = reader.integer(Int64.self),
             let physicalEnd = reader.integer(Int64.self),
@@ -64,8 +64,9 @@ public enum RecordBytes {
             let tags = self.decodeTags(&reader)
         else { return nil }
         var record = CacheRecord(
-            flags: flags, nonce: RecordNonce(bits: nonce), schema: schema, tags: tags, body: .bytes(Array(reader.rest)))
-        record.lease = LeaseToken(bits: lease)
+            flags: flags, nonce: RecordNonce(high: nonceHigh, low: nonceLow), schema: schema, tags: tags,
+            body: .bytes(Array(reader.rest)))
+        record.lease = LeaseToken(high: leaseHigh, low: leaseLow)
         record.leaseDeadline = leaseDeadline
         record.freshUntil = freshUntil
         record.physicalEnd = physicalEnd
@@ -104,12 +105,6 @@ extension CacheRecord {
     }
 }
 
-extension [UInt8] {
-    mutating func appendBigEndian(_ value: some FixedWidthInteger) {
-        Swift.withUnsafeBytes(of: value.bigEndian) { self.append(contentsOf: $0) }
-    }
-}
-
 /// Reads bytes from the front; every read says whether there were enough.
 struct ByteReader {
     private(set) var rest: ArraySlice<UInt8>
@@ -125,44 +120,14 @@ struct ByteReader {
     }
 
     mutating func integer<Value: FixedWidthInteger>(_: Value.Type) -> Value? {
-        guard let bytes = self.take(Value.bitWidth / 8) else { return nil }
-        var value: Value = 0
-        for byte in bytes { value = Value.bitWidth > 8 ? value << 8 | Value(truncatingIfNeeded: byte) : Value(truncatingIfNeeded: byte) }
-        return value
+        self.take(Value.bitWidth / 8).flatMap { BigEndian.integer(Value.self, $0) }
     }
 }
 
 extension RecordBytes {
     /// The 16 bytes at offset 44: fresh until and physical end of a life that begins at `now`, for stores that patch them in place.
     public static func ends(of life: CacheLife, at now: UTCTime) -> [UInt8] {
-        let record = CacheRecord(nonce: RecordNonce(bits: 0), schema: 0, tags: [], body: .bytes([])).stamped(life, at: now)
-        var bytes: [UInt8] = []
-        bytes.appendBigEndian(record.freshUntil)
-        bytes.appendBigEndian(record.physicalEnd)
-        return bytes
-    }
-}
-
-extension LeaseToken {
-    /// The token as a record's head holds it.
-    public var bytes: [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.appendBigEndian(self.bits)
-        return bytes
-    }
-
-    /// The token that 16 bytes spell; `nil` for another number of bytes, and for zeros.
-    public init?(bytes: [UInt8]) {
-        guard bytes.count == 16 else { return nil }
-        self.init(bits: bytes.reduce(UInt128(0)) { $0 << 8 | UInt128($1) })
-    }
-}
-
-extension RecordNonce {
-    /// The nonce as a record's head holds it.
-    public var bytes: [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.appendBigEndian(self.bits)
-        return bytes
+        let record = CacheRecord(nonce: RecordNonce(high: 0, low: 0), schema: 0, tags: [], body: .bytes([])).stamped(life, at: now)
+        return BigEndian.bytes(record.freshUntil) + BigEndian.bytes(record.physicalEnd)
     }
 }

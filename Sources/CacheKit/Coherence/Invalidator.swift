@@ -7,7 +7,8 @@ import Synchronization
 final class Invalidator: Sendable {
     private struct State {
         var journal = InvalidationJournal()
-        var isDelivering = false
+        /// Repeats what is owed until nothing is.
+        var delivery: Task<Void, Never>?
     }
 
     private let namespace: String
@@ -16,17 +17,19 @@ final class Invalidator: Sendable {
     private let limit: Duration
     private let logger: Logger
     private let errors: Counter
+    private let outage: OutageLoads
     private let state = Locked(State())
     /// Mirrors `!journal.isEmpty`, for the path of a hit.
     private let owes = Atomic(false)
 
-    init(namespace: String, store: any CacheStore, configuration: CacheConfiguration, errors: Counter) {
+    init(namespace: String, store: any CacheStore, configuration: CacheConfiguration, errors: Counter, outage: OutageLoads) {
         self.namespace = namespace
         self.store = store
         self.time = configuration.time
         self.limit = configuration.invalidationTimeLimit
         self.logger = configuration.logger
         self.errors = errors
+        self.outage = outage
     }
 
     /// Whether an invalidation is undelivered.
@@ -37,6 +40,9 @@ final class Invalidator: Sendable {
     /// Throws ``CacheError/Code/notConfirmed`` when the store has not confirmed within the limit, or `CancellationError`; the invalidation is then
     /// journaled.
     func invalidate(_ targets: [InvalidationTarget]) async throws {
+        // What is loaded without the store knows of no other invalidations than these.
+        self.outage.detachAll()
+        defer { self.outage.detachAll() }
         let deadline = self.time.now().advanced(by: self.limit)
         let result = FirstResult()
         Task { result.set(await self.attempt(targets, until: deadline)) }
@@ -109,19 +115,19 @@ final class Invalidator: Sendable {
         let startsDelivery = self.state.withLock { state in
             state.journal.add(targets)
             self.owes.store(true, ordering: .releasing)
-            defer { state.isDelivering = true }
-            return !state.isDelivering
+            guard state.delivery == nil else { return false }
+            state.delivery = Task { [weak self, time = self.time] in
+                var pause = Duration.milliseconds(50)
+                while await self?.deliverOwed() == false {
+                    do { try await time.sleep(for: pause) } catch { return }
+                    pause = min(pause * 2, .seconds(2))
+                }
+            }
+            return true
         }
         guard startsDelivery else { return }
         self.logger.warning(
             "invalidations could not be confirmed and are repeated until they are", metadata: ["cache": "\(self.namespace)"])
-        Task { [weak self] in
-            var pause = Duration.milliseconds(50)
-            while let time = await self?.timeToRetry() {
-                try? await time.sleep(for: pause)
-                pause = min(pause * 2, .seconds(2))
-            }
-        }
     }
 
     private func settled(_ targets: [InvalidationTarget], upTo mark: UInt64) {
@@ -131,18 +137,18 @@ final class Invalidator: Sendable {
         }
     }
 
-    /// Delivers what is owed; the time source to wait on before the next attempt, `nil` when there is none to make.
-    private func timeToRetry() async -> TimeSource? {
-        if (try? await self.settle()) != nil, self.stopIfSettled() { return nil }
-        return self.time
-    }
-
-    private func stopIfSettled() -> Bool {
-        self.state.withLock { state in
+    /// Delivers what is owed. Whether nothing is owed any more.
+    private func deliverOwed() async -> Bool {
+        guard (try? await self.settle()) != nil else { return false }
+        return self.state.withLock { state in
             guard state.journal.isEmpty else { return false }
-            state.isDelivering = false
+            state.delivery = nil
             return true
         }
+    }
+
+    deinit {
+        self.state.withLock { $0.delivery }?.cancel()
     }
 }
 

@@ -18,7 +18,10 @@ enum Sight: Sendable {
         case .counter: return .counter
         case .unreadable(let sighting): return .stale(sighting, holder: nil)
         case .record(let record):
-            guard !record.isEmpty, nowMilliseconds < record.freshUntil else { return .outdated(record) }
+            // Every entry of a cache carries its namespace's tag, first; one that does not is damaged.
+            guard !record.isEmpty, nowMilliseconds < record.freshUntil, record.tags.first?.name.isEmpty == true else {
+                return .outdated(record)
+            }
             var missing: [String] = []
             for tag in record.tags {
                 guard let known = epochs[tag.name] else {

@@ -62,6 +62,9 @@ struct FlightBoard {
         self.flights.removeValue(forKey: token)?.waiters ?? []
     }
 
+    /// How many callers wait, of all loads.
+    var waiterCount: Int { self.flights.values.reduce(0) { $0 + $1.waiters.count } }
+
     /// How many loads are under way.
     var count: Int { self.flights.count }
 }

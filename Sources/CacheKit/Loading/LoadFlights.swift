@@ -5,6 +5,8 @@ enum FlightOutcome: Sendable {
     case value(CachedObject)
     /// The store did not grant the lease, so nothing was loaded.
     case notGranted(BeginAnswer)
+    /// The store could not be reached, so nothing was loaded.
+    case storeFailed
     case failed(any Error)
 }
 
@@ -29,6 +31,17 @@ final class LoadFlights: Sendable {
     func load(_ token: LeaseToken) -> OwnLoad? {
         self.state.withLock { $0.board.load(token) }
     }
+
+    /// Any load of `key` that is under way, whatever the store says of it.
+    func token(of key: CacheKey) -> LeaseToken? {
+        self.state.withLock { $0.board.token(of: key) }
+    }
+
+    /// How many callers wait, for tests.
+    var waiterCount: Int { self.state.withLock { $0.board.waiterCount } }
+
+    /// How many loads are under way, for tests.
+    var count: Int { self.state.withLock { $0.board.count } }
 
     func note(sequence: UInt64, for token: LeaseToken) {
         self.state.withLock { $0.board.note(sequence: sequence, for: token) }

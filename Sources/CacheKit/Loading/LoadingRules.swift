@@ -8,7 +8,7 @@ struct LoadingRules: Sendable {
     var comparesSequence = true
     /// The epochs stamped are those read before the loader ran.
     var stampsEarlyEpochs = true
-    /// A fenced read never joins.
+    /// A fenced read joins no load but one that was opened by a read with the same fence.
     var fencedReadsWait = true
     /// Waiting for others ends when a load could not be stored any more.
     var boundsWaiting = true

@@ -22,6 +22,8 @@ struct Lookup {
         case wait(Duration)
         /// Run the loader for this caller alone and store nothing.
         case loadAlone
+        /// The store cannot be reached: run the loader for all callers of this node and store nothing.
+        case loadInOutage
         /// The value seen is the answer.
         case finish(isHit: Bool)
         /// A counter is stored here.
@@ -31,7 +33,7 @@ struct Lookup {
     /// How often an entry may change under a caller before it stops asking for the lease.
     static let patience = 5
 
-    private let isFenced: Bool
+    private let fence: UInt64?
     private let rules: LoadingRules
     private let limit: Duration
     private let poll: ClosedRange<Duration>
@@ -47,11 +49,24 @@ struct Lookup {
     /// Another node's lease, and until when it may stand.
     private var held: (by: LeaseToken, until: Instant)?
 
-    init(isFenced: Bool, limit: Duration, poll: ClosedRange<Duration>, rules: LoadingRules = LoadingRules()) {
-        self.isFenced = isFenced
+    /// - Parameters:
+    ///   - fence: names the invalidation whose effect this read must see.
+    ///   - limit: how long a load can take and be stored.
+    ///   - poll: how often a caller looks again that waits for a load elsewhere.
+    init(fence: UInt64?, limit: Duration, poll: ClosedRange<Duration>, rules: LoadingRules = LoadingRules()) {
+        self.fence = fence
         self.limit = limit
-        self.poll = poll
+        // Between what does not turn a wait into a spin, and what can be doubled ten times.
+        let longest = min(max(poll.upperBound, .milliseconds(1)), .seconds(3_600))
+        self.poll = min(max(poll.lowerBound, .milliseconds(1)), longest)...longest
         self.rules = rules
+    }
+
+    /// The call begins. `open` is any load of the key on this node, whatever the store says of it.
+    func start(open: @autoclosure () -> LeaseToken?) -> Action {
+        guard !self.rules.joinsOnEvidence else { return .read }
+        guard self.fence == nil || !self.rules.fencedReadsWait, let open = open() else { return .read }
+        return .join(open)
     }
 
     /// A read is about to be sent: what was known of epochs is forgotten.
@@ -67,8 +82,8 @@ struct Lookup {
         if let sequence { self.sequence = sequence }
     }
 
-    /// The read could not be made: the store is taken as empty, and is not written to.
-    mutating func readFailed() -> Action { .loadAlone }
+    /// The store could not be reached: it is taken as empty, and is not written to. A fenced read takes nobody else's word for its value.
+    func storeFailed() -> Action { self.fence == nil ? .loadInOutage : .loadAlone }
 
     /// What the read showed; `own` is the load of this node that holds the lease, if one of this node does.
     mutating func saw(_ sight: Sight, own: OwnLoad?, at now: Instant, random: inout some RandomNumberGenerator) -> Action {
@@ -121,7 +136,7 @@ struct Lookup {
     private mutating func meet(
         _ own: OwnLoad, token: LeaseToken, seen: Sighting, at now: Instant, random: inout some RandomNumberGenerator
     ) -> Action {
-        if self.isFenced, self.rules.fencedReadsWait {
+        if let fence, fence != own.fence, self.rules.fencedReadsWait {
             return now < own.leaseEnd ? self.wait(at: now, random: &random) : .open(seen)
         }
         // The store granted the lease later than this node asked for it, so until then it stands for certain.
@@ -145,17 +160,4 @@ struct Lookup {
         self.polls += 1
         return .wait(base * Double.random(in: 0.5...1, using: &random))
     }
-}
-
-/// What a node knows of a load of its own.
-struct OwnLoad: Hashable, Sendable {
-    let key: CacheKey
-    /// The epochs of the call's tags, read before the load began; the namespace's own tag is among them.
-    let epochs: [String: TagEpoch]
-    /// Whether the loader can add tags, so that the namespace's sequence decides.
-    let mayAddTags: Bool
-    /// The sequence noted when the lease was granted, before the loader ran.
-    var sequence: UInt64?
-    /// Until when the lease stands for certain.
-    let leaseEnd: Instant
 }

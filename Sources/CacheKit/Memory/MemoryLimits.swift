@@ -4,7 +4,7 @@ public struct MemoryLimits: Hashable, Sendable {
     public var maximumCount: Int? = 100_000
 
     /// The most bytes that are kept: of each entry its encoded value, key and tags, and ``entryOverhead``. Values are held
-    /// decoded, so the memory in use differs from this sum. It is also the largest value's limit. Default 64 MiB.
+    /// decoded, so the memory in use differs from this sum. An entry that alone costs more is refused. Default 64 MiB.
     public var maximumCost: Int = 67_108_864
 
     /// What an entry costs beside its value, key and tags.

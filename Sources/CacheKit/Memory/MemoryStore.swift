@@ -151,11 +151,12 @@ public final class MemoryStore: CacheStore {
 
     private func newNonce() -> RecordNonce {
         var random = self.random
-        return RecordNonce(bits: .random(in: .min ... .max, using: &random))
+        return .random(using: &random)
     }
 
     private func checkSize(_ record: CacheRecord, key: CacheKey) throws(CacheError) {
-        let size = record.body.size
+        // As the limits count: a record that alone is over the bound would push out all others and then itself.
+        let size = MemoryTable.cost(ofName: key.name, tags: record.tags, body: record.body)
         let limit = self.capabilities.maximumValueSize
         guard size <= limit else { throw .valueTooLarge(size: size, limit: limit, key: key.name) }
     }

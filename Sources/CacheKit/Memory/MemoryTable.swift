@@ -16,7 +16,7 @@ struct MemoryTable {
         var key = EntryKey(space: 0, name: "")
         var content = Content.vacant
         var flags: CacheRecord.Flags = []
-        var nonce = RecordNonce(bits: 0)
+        var nonce = RecordNonce(high: 0, low: 0)
         var lease: LeaseToken?
         var leaseEnd = Instant(nanoseconds: .min)
         var freshUntil = Instant(nanoseconds: .min)
@@ -189,10 +189,12 @@ struct MemoryTable {
 
     /// What a record or counter costs: its value, key, tags, and a fixed share.
     private static func cost(of slot: Slot) -> Int {
-        var cost = MemoryLimits.entryOverhead + slot.key.name.utf8.count
-        for tag in slot.tags { cost += tag.name.utf8.count + 8 }
-        if case .record(let body) = slot.content { cost += body.size }
-        return cost
+        guard case .record(let body) = slot.content else { return MemoryLimits.entryOverhead + slot.key.name.utf8.count }
+        return self.cost(ofName: slot.key.name, tags: slot.tags, body: body)
+    }
+
+    static func cost(ofName name: String, tags: [TagStamp], body: CacheRecord.Body) -> Int {
+        tags.reduce(MemoryLimits.entryOverhead + name.utf8.count + body.size) { $0 + $1.name.utf8.count + 8 }
     }
 
     // MARK: For tests

@@ -1,6 +1,6 @@
 /// What a store can do. A part of the conformance suite that needs a missing capability is skipped, and says so.
 public struct CacheStoreCapabilities: Hashable, Sendable {
-    /// The largest record in bytes, head and tags included.
+    /// The largest record in bytes, head and tags included; for a store of objects, as its limits count.
     public var maximumValueSize: Int
 
     /// The longest name in UTF-8 bytes, as ``StorageName`` spells it. `nil`: a store that keeps ``CacheKey``s as they are.

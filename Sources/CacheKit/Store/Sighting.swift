@@ -6,26 +6,26 @@ public struct Sighting: Hashable, Sendable {
     /// How many bytes of a stored value identify it.
     public static let length = 20
 
-    private let words: Words128
-    private let front: UInt32
+    // The bytes in their order, zeros where there are none.
+    private var front: UInt32 = 0
+    private var high: UInt64 = 0
+    private var low: UInt64 = 0
     /// How many bytes there were, at most ``length``; zero when nothing was stored.
-    private let count: UInt8
+    private var count: UInt8 = 0
 
     /// Nothing was stored.
     public static let absent = Sighting(prefix: [])
 
     /// What is stored begins with these bytes; more than the first ``length`` are ignored.
     public init(prefix: some Sequence<UInt8>) {
-        var front: UInt32 = 0
-        var bits: UInt128 = 0
-        var count: UInt8 = 0
-        for byte in prefix.prefix(Self.length) {
-            if count < 4 { front = front << 8 | UInt32(byte) } else { bits = bits << 8 | UInt128(byte) }
-            count += 1
+        for (index, byte) in prefix.prefix(Self.length).enumerated() {
+            switch index {
+            case 0..<4: self.front |= UInt32(byte) << UInt32(8 * (3 - index))
+            case 4..<12: self.high |= UInt64(byte) << UInt64(8 * (11 - index))
+            default: self.low |= UInt64(byte) << UInt64(8 * (19 - index))
+            }
+            self.count += 1
         }
-        self.front = front
-        self.words = Words128(bits)
-        self.count = count
     }
 
     /// A record with these flags and this nonce is stored.
@@ -37,7 +37,8 @@ public struct Sighting: Hashable, Sendable {
     public init(flags: CacheRecord.Flags, nonce: RecordNonce) {
         let magic = UInt32(RecordBytes.magic[0]) << 24 | UInt32(RecordBytes.magic[1]) << 16
         self.front = magic | UInt32(RecordBytes.version) << 8 | UInt32(flags.rawValue)
-        self.words = Words128(nonce.bits)
+        self.high = nonce.high
+        self.low = nonce.low
         self.count = UInt8(Self.length)
     }
 
@@ -45,11 +46,7 @@ public struct Sighting: Hashable, Sendable {
 
     /// The bytes that were seen; none when nothing was stored.
     public var bytes: [UInt8] {
-        var bytes: [UInt8] = []
-        let frontCount = min(Int(self.count), 4)
-        for index in 0..<frontCount { bytes.append(UInt8(truncatingIfNeeded: self.front >> UInt32(8 * (frontCount - 1 - index)))) }
-        let restCount = Int(self.count) - frontCount
-        for index in 0..<restCount { bytes.append(UInt8(truncatingIfNeeded: self.words.bits >> UInt128(8 * (restCount - 1 - index)))) }
-        return bytes
+        let all = BigEndian.bytes(self.front) + BigEndian.bytes(self.high) + BigEndian.bytes(self.low)
+        return Array(all.prefix(Int(self.count)))
     }
 }
