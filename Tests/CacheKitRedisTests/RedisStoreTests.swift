@@ -1,6 +1,5 @@
 import CacheKit
 import CacheKitRedis
-import CacheKitTesting
 import ScaleRedis
 import ScaleTesting
 import TestServers
@@ -8,20 +7,6 @@ import Testing
 
 @Suite(.enabled(if: TestServers.redis != nil, "needs Redis: make services-up"))
 struct RedisStoreTests {
-    @Test func `the Redis store conforms`() async throws {
-        let redis = try RedisClient(try #require(TestServers.redis))
-        let suite = CacheStoreConformance {
-            RedisCacheStore(redis)
-        } passTime: { duration in
-            // The server's own clock decides, so its time is awaited.
-            let end = try await Self.milliseconds(redis) + Int64(duration / .milliseconds(1)) + 1
-            try await eventually { try await Self.milliseconds(redis) > end }
-        }
-        let report = try await suite.run()
-        #expect(report.passed.count == suite.checks.count)
-        await redis.shutdown()
-    }
-
     @Test func `a value over the limit is an error that names limit and size`() async throws {
         let redis = try RedisClient(try #require(TestServers.redis))
         let cache = Cache(store: RedisCacheStore(redis, maximumValueSize: 1_000), namespace: Self.namespace())
@@ -60,9 +45,4 @@ struct RedisStoreTests {
     }
 
     private static func namespace() -> String { "cache-tests-\(UInt64.random(in: .min ... .max))" }
-
-    private static func milliseconds(_ redis: RedisClient) async throws -> Int64 {
-        let fields = try await redis.send(RedisCommand("TIME", [])).array ?? []
-        return (fields.first?.integer ?? 0) * 1_000 + (fields.last?.integer ?? 0) / 1_000
-    }
 }

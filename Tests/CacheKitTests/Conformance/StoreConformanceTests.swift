@@ -7,7 +7,7 @@ import Testing
     @Test func `the memory store conforms`() async throws {
         let time = ManualTime()
         let suite = CacheStoreConformance {
-            MemoryStore(time: time.source)
+            MemoryStore(limits: MemoryLimits(maximumCost: 500_000), time: time.source)
         } passTime: {
             await time.advance(by: $0)
         }
@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test func `the fake conforms`() async throws {
-        let fake = FakeCacheStore()
+        let fake = FakeCacheStore(limits: MemoryLimits(maximumCost: 500_000))
         let suite = CacheStoreConformance {
             fake
         } passTime: {
