@@ -144,7 +144,7 @@ let package = Package(
             ]),
         tests(
             "QueueKitTests",
-            ["QueueKit", "QueueKitTesting", "ScaleCore", "ScaleTesting", lifecycle, logging, metricsTestKit, tracing]),
+            ["QueueKit", "QueueKitTesting", "ScaleCore", "ScaleTesting", inMemoryTracing, lifecycle, logging, metricsTestKit, tracing]),
         // A worker in a process of its own, to be killed.
         .executableTarget(
             name: "SQLiteWorkerProcess", dependencies: ["QueueKit", "QueueKitSQLite", "ScaleCore"], path: "Tests/SQLiteWorkerProcess",

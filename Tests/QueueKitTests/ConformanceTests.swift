@@ -6,19 +6,19 @@ import Testing
 
 @Suite struct ConformanceTests {
     @Test(arguments: BrokerConformance.cases)
-    func `the memory broker conforms`(_ rule: ConformanceCase<BrokerConformance.Subject>) async throws {
+    func `the memory broker conforms`(_ rule: BrokerConformance.Case) async throws {
         let time = ManualTime()
         try await rule.run(on: .init(MemoryBroker(time: time.source), time: time))
     }
 
     @Test(arguments: BrokerConformance.cases)
-    func `the fake broker conforms`(_ rule: ConformanceCase<BrokerConformance.Subject>) async throws {
+    func `the fake broker conforms`(_ rule: BrokerConformance.Case) async throws {
         let time = ManualTime()
         try await rule.run(on: .init(FakeBroker(time: time.source), time: time))
     }
 
     @Test(arguments: ResultStoreConformance.cases)
-    func `the memory result store conforms`(_ rule: ConformanceCase<ResultStoreConformance.Subject>) async throws {
+    func `the memory result store conforms`(_ rule: ResultStoreConformance.Case) async throws {
         let time = ManualTime()
         try await rule.run(on: .init(MemoryResultStore(time: time.source), time: time))
     }

@@ -20,11 +20,11 @@ struct RedisSessionStorageTests {
         self.server = try AgingRedis(TestServers.redis ?? "")
     }
 
-    @Test(arguments: SessionStorageConformance.checks)
-    func `Redis keeps the promises of a session storage`(check: SessionStorageConformance.Check) async throws {
+    @Test(arguments: SessionStorageConformance.cases)
+    func `Redis keeps the promises of a session storage`(rule: SessionStorageConformance.Case) async throws {
         let server = self.server
         let second = RedisSessionStorage(try RedisClient(TestServers.redis ?? ""), prefix: server.prefix)
-        try await check.run(
+        try await rule.run(
             on: .init(server.storage, secondNode: second, unit: .seconds(1000)) { try await server.age(by: $0) })
     }
 

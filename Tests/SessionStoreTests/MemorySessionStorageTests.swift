@@ -8,16 +8,16 @@ import Testing
     let time = ManualTime()
     let policy = SessionPolicy(idle: .seconds(10), absolute: .seconds(100))
 
-    @Test(arguments: SessionStorageConformance.checks)
-    func `memory keeps the promises of a session storage`(check: SessionStorageConformance.Check) async throws {
+    @Test(arguments: SessionStorageConformance.cases)
+    func `memory keeps the promises of a session storage`(rule: SessionStorageConformance.Case) async throws {
         let time = self.time
-        try await check.run(on: .init(MemorySessionStorage(time: time.source)) { await time.advance(by: $0) })
+        try await rule.run(on: .init(MemorySessionStorage(time: time.source)) { await time.advance(by: $0) })
     }
 
-    @Test(arguments: SessionStorageConformance.checks)
-    func `the fake keeps the promises of a session storage`(check: SessionStorageConformance.Check) async throws {
+    @Test(arguments: SessionStorageConformance.cases)
+    func `the fake keeps the promises of a session storage`(rule: SessionStorageConformance.Case) async throws {
         let storage = FakeSessionStorage()
-        try await check.run(on: .init(storage) { await storage.time.advance(by: $0) })
+        try await rule.run(on: .init(storage) { await storage.time.advance(by: $0) })
     }
 
     @Test func `sessions that are over are removed by the verbs that follow`() async throws {

@@ -35,22 +35,8 @@ public struct JobRetryPolicy: Hashable, Sendable {
     ///
     /// - Parameter fraction: an even draw from 0..<1.
     package func delay(beforeRetry retry: Int, fraction: Double) -> Duration {
-        let base = max(0, self.baseDelay.fractionalSeconds)
-        let grown = base * Self.power(max(1, self.factor.isNaN ? 1 : self.factor), max(0, retry))
-        let ceiling = min(max(0, self.maximumDelay.fractionalSeconds), grown.isNaN ? .infinity : grown)
-        return Duration(saturatingSeconds: self.usesJitter ? ceiling * min(max(fraction, 0), 1) : ceiling)
-    }
-
-    /// `base^exponent` by squaring; infinite when it is too large.
-    private static func power(_ base: Double, _ exponent: Int) -> Double {
-        var result = 1.0
-        var square = base
-        var rest = exponent
-        while rest > 0 {
-            if rest & 1 == 1 { result *= square }
-            square *= square
-            rest >>= 1
-        }
-        return result
+        let growth = RetryPolicy(baseDelay: self.baseDelay, maximumDelay: self.maximumDelay, multiplier: self.factor)
+        let ceiling = growth.maximumDelay(afterFailures: min(max(0, retry), Int.max - 1) + 1)
+        return self.usesJitter ? Duration(saturatingSeconds: ceiling.fractionalSeconds * min(max(fraction, 0), 1)) : ceiling
     }
 }

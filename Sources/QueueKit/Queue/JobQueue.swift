@@ -1,6 +1,7 @@
 public import Logging
 public import Metrics
 public import ScaleCore
+public import Tracing
 
 /// Where jobs are enqueued: a broker for the messages, a store for states and results, and what holds for all calls.
 ///
@@ -26,6 +27,8 @@ public struct JobQueue: Sendable {
         public var middleware: [any JobMiddleware] = []
         /// Where counters go; `nil` is the process-wide metrics system.
         public var metrics: (any MetricsFactory)?
+        /// Where spans go; `nil` is the process-wide tracer.
+        public var tracer: (any Tracer)?
 
         public init() {}
     }
@@ -36,6 +39,7 @@ public struct JobQueue: Sendable {
     package let time: TimeSource
     package let logger: Logger
     let metrics: QueueMetrics
+    let tracing: QueueTracing
 
     /// - Parameter logger: gets names, ids and reasons, never arguments or results.
     public init(
@@ -48,6 +52,7 @@ public struct JobQueue: Sendable {
         self.time = time
         self.logger = logger
         self.metrics = QueueMetrics(factory: configuration.metrics)
+        self.tracing = QueueTracing(tracer: configuration.tracer)
     }
 
     /// A queue within the process. Jobs that wait are gone when it ends.
@@ -72,16 +77,19 @@ public struct JobQueue: Sendable {
     public func enqueue<J: Job>(
         _ job: J, delay: Duration? = nil, options: EnqueueOptions = .init()
     ) async throws -> JobReceipt<J.Output> {
-        let prepared = try self.prepare(job, delay: delay, options: options)
-        try await self.results.record(prepared.status)
-        do {
-            try await self.broker.publish(prepared.message, to: prepared.queue, notBefore: prepared.notBefore)
-        } catch {
-            try? await self.results.withdraw(prepared.id)
-            throw error
+        try await self.tracing.withProducerSpan(of: J.name, queue: self.queueName(of: J.self, options)) { span in
+            let prepared = try self.prepare(job, delay: delay, options: options)
+            self.tracing.note(prepared.id, in: span)
+            try await self.results.record(prepared.status)
+            do {
+                try await self.broker.publish(prepared.message, to: prepared.queue, notBefore: prepared.notBefore)
+            } catch {
+                try? await self.results.withdraw(prepared.id)
+                throw error
+            }
+            self.wasEnqueued(prepared)
+            return self.receipt(for: prepared.id, of: J.self)
         }
-        self.wasEnqueued(prepared)
-        return self.receipt(for: prepared.id, of: J.self)
     }
 
     /// The receipt of a job that was enqueued elsewhere or earlier, by its id.

@@ -17,7 +17,7 @@ extension JobQueue {
     package func prepare<J: Job>(_ job: J, delay: Duration?, options: EnqueueOptions) throws -> PreparedJob {
         let now = self.time.utcNow()
         let defaults = J.defaults
-        let queue = options.queue ?? defaults.queue ?? self.configuration.defaultQueue
+        let queue = self.queueName(of: J.self, options)
         try QueueName.validate(queue)
         var task = TaskMessage(task: J.name, id: options.id ?? JobID())
         (task.arguments, task.keywordArguments) = try Self.arguments(of: job, id: task.id)
@@ -30,12 +30,17 @@ extension JobQueue {
         task.userHeaders = options.headers
         task.parentID = options.parent?.id
         task.rootID = options.parent.map { $0.rootID ?? $0.id } ?? task.id
-        TraceContext.inject(into: &task)
+        self.tracing.inject(into: &task)
         for middleware in self.configuration.middleware { try middleware.prepare(&task, for: queue) }
         let message = try self.checked(task, at: now)
         var status = JobStatus(id: task.id, state: .pending)
         status.parentID = task.parentID
         return PreparedJob(task: task, message: message, queue: queue, notBefore: task.eta, status: status)
+    }
+
+    /// The queue that a job goes to: the call's, or else the job type's, or else the default.
+    func queueName<J: Job>(of job: J.Type, _ options: EnqueueOptions) -> String {
+        options.queue ?? J.defaults.queue ?? self.configuration.defaultQueue
     }
 
     /// Counts and logs a job that the broker has.

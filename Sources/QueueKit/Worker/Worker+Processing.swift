@@ -64,7 +64,7 @@ extension Worker {
     /// The handler within its middleware and its span.
     @concurrent private func runHandler(_ admission: Admission, _ context: JobContext) async throws -> JSONValue {
         let result = Locked(JSONValue.null)
-        try await TraceContext.withConsumerSpan(of: admission.message, queue: context.queue) {
+        try await self.queue.tracing.withConsumerSpan(of: admission.message, queue: context.queue) {
             try await self.runMiddleware(from: 0, context) {
                 let value = try await admission.entry.run(admission.message, context)
                 result.withLock { $0 = value }

@@ -2,13 +2,13 @@ internal import QueueKit
 internal import ScaleTesting
 
 extension BrokerConformance {
-    static let leasing: [ConformanceCase<Subject>] = [
-        ConformanceCase("a leased message is nobody else's") { subject in
+    static let leasing: [Case] = [
+        Case("a leased message is nobody else's") { subject in
             try await subject.publish(1)
             _ = try await subject.takeOne()
             try await subject.expectNothing()
         },
-        ConformanceCase("a message whose lease ends comes back once, as a loss, under a larger token") { subject in
+        Case("a message whose lease ends comes back once, as a loss, under a larger token") { subject in
             try await subject.publish(1)
             let first = try await subject.takeOne(owner: "a")
             try await subject.passLease()
@@ -18,7 +18,7 @@ extension BrokerConformance {
             try expect(second.lease.fencingToken > first.lease.fencingToken, "the token does not grow")
             try await subject.expectNothing()
         },
-        ConformanceCase("the owner of an ended lease is refused, and the new owner's message is untouched") { subject in
+        Case("the owner of an ended lease is refused, and the new owner's message is untouched") { subject in
             try await subject.publish(1)
             let late = try await subject.takeOne(owner: "a")
             try await subject.passLease()
@@ -27,14 +27,14 @@ extension BrokerConformance {
             try await subject.broker.acknowledge(current.lease)
             try expectEqual(try await subject.broker.counts(of: Subject.queue), QueueCounts())
         },
-        ConformanceCase("an ended lease is refused even when nobody has taken the message yet") { subject in
+        Case("an ended lease is refused even when nobody has taken the message yet") { subject in
             try await subject.publish(1)
             let late = try await subject.takeOne()
             try await subject.passLease()
             try await subject.expectRefused(late.lease)
             try expectEqual(try Subject.number(of: try await subject.takeOne().message), 1)
         },
-        ConformanceCase("the same owner's old token is refused, too") { subject in
+        Case("the same owner's old token is refused, too") { subject in
             try await subject.publish(1)
             let old = try await subject.takeOne(owner: "a")
             try await subject.passLease()
@@ -42,7 +42,7 @@ extension BrokerConformance {
             try await subject.expectRefused(old.lease)
             try await subject.broker.acknowledge(new.lease)
         },
-        ConformanceCase("an extended lease holds from the moment of the extension") { subject in
+        Case("an extended lease holds from the moment of the extension") { subject in
             try await subject.publish(1)
             let delivery = try await subject.takeOne()
             for _ in 0..<3 {
@@ -52,7 +52,7 @@ extension BrokerConformance {
             }
             try await subject.broker.acknowledge(delivery.lease)
         },
-        ConformanceCase("of several leases, those that hold are extended and those that ended are named") { subject in
+        Case("of several leases, those that hold are extended and those that ended are named") { subject in
             try await subject.publish(1)
             let early = try await subject.takeOne()
             try await subject.pass(subject.lease / 2)
@@ -63,14 +63,14 @@ extension BrokerConformance {
             try await subject.pass(subject.lease * 2 / 3)
             try await subject.broker.acknowledge(later.lease)
         },
-        ConformanceCase("losses add up") { subject in
+        Case("losses add up") { subject in
             try await subject.publish(1)
             for losses in 0..<4 {
                 try expectEqual(try await subject.takeOne().losses, losses)
                 try await subject.passLease()
             }
         },
-        ConformanceCase("workers at once never get the same message") { subject in
+        Case("workers at once never get the same message") { subject in
             for number in 0..<60 { try await subject.publish(number) }
             let numbers = try await withThrowingTaskGroup(of: [Int].self) { group in
                 for worker in 0..<6 {

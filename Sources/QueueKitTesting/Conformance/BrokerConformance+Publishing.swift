@@ -2,8 +2,8 @@ internal import QueueKit
 internal import ScaleTesting
 
 extension BrokerConformance {
-    static let publishing: [ConformanceCase<Subject>] = [
-        ConformanceCase("a message is received as it was published") { subject in
+    static let publishing: [Case] = [
+        Case("a message is received as it was published") { subject in
             var message = Message(
                 headers: ["task": "t", "id": "1", "nested": ["list": [1, 2.5, nil, true], "emoji": "😀"]], properties: .init(),
                 body: Array(0...255))
@@ -19,32 +19,32 @@ extension BrokerConformance {
             try expectEqual(delivery.lease.queue, Subject.queue)
             try expectEqual(delivery.lease.owner, "me")
         },
-        ConformanceCase("messages are received in the order of publishing") { subject in
+        Case("messages are received in the order of publishing") { subject in
             for number in 1...5 { try await subject.publish(number) }
             let numbers = try await subject.take(5).map { try Subject.number(of: $0.message) }
             try expectEqual(numbers, [1, 2, 3, 4, 5])
         },
-        ConformanceCase("a larger priority is received first, where the broker orders by priority") { subject in
+        Case("a larger priority is received first, where the broker orders by priority") { subject in
             guard subject.broker.capabilities.ordersByPriority else { return }
             for (number, priority) in [(1, 0), (2, 9), (3, 5), (4, 9)] { try await subject.publish(number, priority: priority) }
             let numbers = try await subject.take(4).map { try Subject.number(of: $0.message) }
             try expectEqual(numbers, [2, 4, 3, 1])
         },
-        ConformanceCase("a worker gets messages of the queues that it asks for, and no others") { subject in
+        Case("a worker gets messages of the queues that it asks for, and no others") { subject in
             try await subject.publish(1, to: "conformance.one")
             try await subject.publish(2, to: "conformance.two")
             try await subject.publish(3, to: "conformance.other")
             let numbers = try await subject.take(5, from: ["conformance.one", "conformance.two"]).map { try Subject.number(of: $0.message) }
             try expectEqual(numbers.sorted(), [1, 2])
         },
-        ConformanceCase("no more messages are received than asked for") { subject in
+        Case("no more messages are received than asked for") { subject in
             for number in 1...3 { try await subject.publish(number) }
             try expectEqual(try await subject.take(0).count, 0)
             try expectEqual(try await subject.take(-1).count, 0)
             try expectEqual(try await subject.take(2).count, 2)
             try expectEqual(try await subject.take(2).count, 1)
         },
-        ConformanceCase("a delayed message is not received before its time") { subject in
+        Case("a delayed message is not received before its time") { subject in
             try await subject.publish(1, after: subject.lease)
             try await subject.expectNothing()
             try expectEqual(try await subject.broker.counts(of: Subject.queue), QueueCounts(delayed: 1))
@@ -53,14 +53,14 @@ extension BrokerConformance {
             try await subject.pass(subject.lease / 2)
             try expectEqual(try Subject.number(of: try await subject.takeOne().message), 1)
         },
-        ConformanceCase("a queue's name that AMQP does not allow is refused") { subject in
+        Case("a queue's name that AMQP does not allow is refused") { subject in
             for name in ["", String(repeating: "q", count: 256), "line\nbreak"] {
                 let error = try await expectThrows(QueueError.self) { try await subject.publish(1, to: name) }
                 try expectEqual(error.code, .invalidQueueName)
             }
             try await subject.publish(1, to: String(repeating: "q", count: 255))
         },
-        ConformanceCase("counts tell ready, delayed, leased and dead apart") { subject in
+        Case("counts tell ready, delayed, leased and dead apart") { subject in
             for number in 1...4 { try await subject.publish(number) }
             try await subject.publish(5, after: subject.lease * 10)
             let leased = try await subject.take(2)
@@ -69,7 +69,7 @@ extension BrokerConformance {
             try expectEqual(counts, QueueCounts(ready: 2, delayed: 1, leased: 1, dead: 1))
             try expectEqual(try await subject.broker.counts(of: "conformance.empty"), QueueCounts())
         },
-        ConformanceCase("purging removes what no worker holds, dead letters excepted") { subject in
+        Case("purging removes what no worker holds, dead letters excepted") { subject in
             for number in 1...4 { try await subject.publish(number) }
             try await subject.publish(5, after: subject.lease)
             let leased = try await subject.take(2)

@@ -3,8 +3,8 @@ internal import ScaleCore
 internal import ScaleTesting
 
 extension BrokerConformance {
-    static let settling: [ConformanceCase<Subject>] = [
-        ConformanceCase("an acknowledged message never comes back") { subject in
+    static let settling: [Case] = [
+        Case("an acknowledged message never comes back") { subject in
             try await subject.publish(1)
             let delivery = try await subject.takeOne()
             try await subject.broker.acknowledge(delivery.lease)
@@ -12,13 +12,13 @@ extension BrokerConformance {
             try await subject.expectNothing()
             try expectEqual(try await subject.broker.counts(of: Subject.queue), QueueCounts())
         },
-        ConformanceCase("a message is settled once: what is said after that is refused") { subject in
+        Case("a message is settled once: what is said after that is refused") { subject in
             try await subject.publish(1)
             let delivery = try await subject.takeOne()
             try await subject.broker.acknowledge(delivery.lease)
             try await subject.expectRefused(delivery.lease)
         },
-        ConformanceCase("a released message is there at once, without a loss") { subject in
+        Case("a released message is there at once, without a loss") { subject in
             try await subject.publish(1)
             let first = try await subject.takeOne()
             try await subject.broker.release(first.lease)
@@ -27,7 +27,7 @@ extension BrokerConformance {
             try expectEqual(second.losses, 0)
             try await subject.expectRefused(first.lease)
         },
-        ConformanceCase("a retry replaces the message in one step, and keeps its losses") { subject in
+        Case("a retry replaces the message in one step, and keeps its losses") { subject in
             try await subject.publish(1)
             _ = try await subject.takeOne()
             try await subject.passLease()
@@ -43,12 +43,12 @@ extension BrokerConformance {
             try expectEqual(again.losses, 1)
             try await subject.expectNothing()
         },
-        ConformanceCase("a retry without a delay is there at once") { subject in
+        Case("a retry without a delay is there at once") { subject in
             try await subject.publish(1)
             try await subject.broker.retry(try await subject.takeOne().lease, with: Subject.message(2), notBefore: nil)
             try expectEqual(try Subject.number(of: try await subject.takeOne().message), 2)
         },
-        ConformanceCase("a dead letter is kept with its reason, and not received") { subject in
+        Case("a dead letter is kept with its reason, and not received") { subject in
             for number in 1...2 {
                 try await subject.publish(number)
                 try await subject.broker.deadLetter(try await subject.takeOne().lease, reason: "reason \(number)")
@@ -61,7 +61,7 @@ extension BrokerConformance {
             try expectEqual(try await subject.broker.deadLetters(of: Subject.queue, limit: 1).count, 1)
             try expectEqual(try await subject.broker.deadLetters(of: "conformance.empty", limit: 1).count, 0)
         },
-        ConformanceCase("dead letters go back into their queue when told to, without losses") { subject in
+        Case("dead letters go back into their queue when told to, without losses") { subject in
             for number in 1...3 {
                 try await subject.publish(number)
                 let first = try await subject.takeOne()

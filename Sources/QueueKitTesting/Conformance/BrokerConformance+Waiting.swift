@@ -2,26 +2,26 @@ internal import QueueKit
 internal import ScaleTesting
 
 extension BrokerConformance {
-    static let waiting: [ConformanceCase<Subject>] = [
-        ConformanceCase("a waiting worker is woken by a message") { subject in
+    static let waiting: [Case] = [
+        Case("a waiting worker is woken by a message") { subject in
             let waiting = subject.waiting()
             try await subject.publish(1)
             try expectEqual(try await waiting.value.map { try Subject.number(of: $0.message) }, [1])
         },
-        ConformanceCase("a waiting worker is woken when a delay is over") { subject in
+        Case("a waiting worker is woken when a delay is over") { subject in
             try await subject.publish(1, after: subject.lease)
             let waiting = subject.waiting()
             try await subject.passLease()
             try expectEqual(try await waiting.value.map { try Subject.number(of: $0.message) }, [1])
         },
-        ConformanceCase("a waiting worker is woken when a lease ends") { subject in
+        Case("a waiting worker is woken when a lease ends") { subject in
             try await subject.publish(1)
             _ = try await subject.takeOne(owner: "lost")
             let waiting = subject.waiting()
             try await subject.passLease()
             try expectEqual(try await waiting.value.map(\.losses), [1])
         },
-        ConformanceCase("a waiting worker is woken by a release, a retry and a redrive") { subject in
+        Case("a waiting worker is woken by a release, a retry and a redrive") { subject in
             try await subject.publish(1)
             let first = try await subject.takeOne()
             let afterRelease = subject.waiting()
@@ -35,7 +35,7 @@ extension BrokerConformance {
             try await subject.broker.redrive(Subject.queue, limit: 1)
             try expectEqual(try await afterRedrive.value.count, 1)
         },
-        ConformanceCase("one message wakes one worker's wait; the other goes on waiting") { subject in
+        Case("one message wakes one worker's wait; the other goes on waiting") { subject in
             let waits = [subject.waiting(owner: "a"), subject.waiting(owner: "b")]
             try await subject.publish(1)
             try await subject.publish(2)
@@ -43,7 +43,7 @@ extension BrokerConformance {
             for wait in waits { numbers += try await wait.value.map { try Subject.number(of: $0.message) } }
             try expectEqual(numbers.sorted(), [1, 2])
         },
-        ConformanceCase("a cancelled wait ends with CancellationError, and has leased nothing") { subject in
+        Case("a cancelled wait ends with CancellationError, and has leased nothing") { subject in
             let waiting = subject.waiting()
             waiting.cancel()
             try await expectThrows(CancellationError.self) { try await waiting.value }

@@ -5,7 +5,7 @@ public import ScaleTesting
 /// What every ``Broker`` must do, as tests to run on one's own. Framework-neutral: they throw.
 ///
 /// ```swift
-/// @Test(arguments: BrokerConformance.cases) func `my broker conforms`(_ rule: ConformanceCase<BrokerConformance.Subject>) async throws {
+/// @Test(arguments: BrokerConformance.cases) func `my broker conforms`(_ rule: BrokerConformance.Case) async throws {
 ///     let time = ManualTime()
 ///     try await rule.run(on: .init(MyBroker(time: time.source), time: time))
 /// }
@@ -37,18 +37,17 @@ public enum BrokerConformance {
         }
     }
 
-    /// All rules.
-    public static let cases: [ConformanceCase<Subject>] = publishing + leasing + settling + waiting
+    /// One rule.
+    public typealias Case = ConformanceCase<Subject>
 
-    /// Runs all rules, each on a fresh subject, and throws at the first that does not hold.
-    public static func run(_ makeSubject: () async throws -> Subject) async throws {
-        for rule in self.cases {
-            do {
-                try await rule.run(on: try await makeSubject())
-            } catch let failure as TestFailure {
-                throw TestFailure("'\(rule.name)': \(failure.message)", file: failure.file, line: failure.line)
-            }
-        }
+    /// All rules.
+    public static let cases: [Case] = publishing + leasing + settling + waiting
+
+    /// Runs all rules, each on a fresh subject, and throws one `TestFailure` that lists those that do not hold.
+    public static func run(
+        file: String = #fileID, line: Int = #line, _ makeSubject: () async throws -> Subject
+    ) async throws {
+        try await Case.run(self.cases, file: file, line: line, on: makeSubject)
     }
 }
 

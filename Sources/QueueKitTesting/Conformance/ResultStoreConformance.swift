@@ -20,15 +20,14 @@ public enum ResultStoreConformance {
         }
     }
 
-    /// Runs all rules, each on a fresh subject, and throws at the first that does not hold.
-    public static func run(_ makeSubject: () async throws -> Subject) async throws {
-        for rule in self.cases {
-            do {
-                try await rule.run(on: try await makeSubject())
-            } catch let failure as TestFailure {
-                throw TestFailure("'\(rule.name)': \(failure.message)", file: failure.file, line: failure.line)
-            }
-        }
+    /// One rule.
+    public typealias Case = ConformanceCase<Subject>
+
+    /// Runs all rules, each on a fresh subject, and throws one `TestFailure` that lists those that do not hold.
+    public static func run(
+        file: String = #fileID, line: Int = #line, _ makeSubject: () async throws -> Subject
+    ) async throws {
+        try await Case.run(self.cases, file: file, line: line, on: makeSubject)
     }
 
     private static func status(_ id: JobID, _ state: JobState, result: JSONValue = nil) -> JobStatus {
@@ -38,11 +37,11 @@ public enum ResultStoreConformance {
     }
 
     /// All rules.
-    public static let cases: [ConformanceCase<Subject>] = [
-        ConformanceCase("an unknown job has no status") { subject in
+    public static let cases: [Case] = [
+        Case("an unknown job has no status") { subject in
             try expectEqual(try await subject.store.status(of: JobID()), nil)
         },
-        ConformanceCase("a status is returned as it was recorded") { subject in
+        Case("a status is returned as it was recorded") { subject in
             var status = JobStatus(id: JobID(), state: .failure)
             status.failure = JobFailure("ValueError", "boom", module: "builtins", isPermanent: true)
             status.traceback = "somewhere"
@@ -56,14 +55,14 @@ public enum ResultStoreConformance {
             try expectEqual(try await subject.store.record(done), true)
             try expectEqual(try await subject.store.status(of: done.id), done)
         },
-        ConformanceCase("PENDING is recorded only for a job that is not known") { subject in
+        Case("PENDING is recorded only for a job that is not known") { subject in
             let id = JobID()
             try expectEqual(try await subject.store.record(Self.status(id, .pending)), true)
             try expectEqual(try await subject.store.record(Self.status(id, .started)), true)
             try expectEqual(try await subject.store.record(Self.status(id, .pending)), false)
             try expectEqual(try await subject.store.status(of: id)?.state, .started)
         },
-        ConformanceCase("a SUCCESS is never replaced") { subject in
+        Case("a SUCCESS is never replaced") { subject in
             let id = JobID()
             try await subject.store.record(Self.status(id, .success, result: 1))
             for state in [JobState.pending, .started, .retry, .failure, .revoked, .success] {
@@ -71,13 +70,13 @@ public enum ResultStoreConformance {
             }
             try expectEqual(try await subject.store.status(of: id)?.result, 1)
         },
-        ConformanceCase("a job that failed can run again") { subject in
+        Case("a job that failed can run again") { subject in
             let id = JobID()
             try await subject.store.record(Self.status(id, .failure))
             try expectEqual(try await subject.store.record(Self.status(id, .started)), true)
             try expectEqual(try await subject.store.record(Self.status(id, .success, result: 1)), true)
         },
-        ConformanceCase("who waits for an end is woken by it, and not by less") { subject in
+        Case("who waits for an end is woken by it, and not by less") { subject in
             let id = JobID()
             let waiting = Task { try await subject.store.finalStatus(of: id, within: .seconds(3600)) }
             for state in [JobState.pending, .started, .retry] { try await subject.store.record(Self.status(id, state)) }
@@ -85,13 +84,13 @@ public enum ResultStoreConformance {
             try expectEqual(try await waiting.value?.result, 7)
             try expectEqual(try await subject.store.finalStatus(of: id, within: .zero)?.result, 7)
         },
-        ConformanceCase("several can wait for one job") { subject in
+        Case("several can wait for one job") { subject in
             let id = JobID()
             let waits = (0..<5).map { _ in Task { try await subject.store.finalStatus(of: id, within: .seconds(3600)) } }
             try await subject.store.record(Self.status(id, .revoked))
             for wait in waits { try expectEqual(try await wait.value?.state, .revoked) }
         },
-        ConformanceCase("a wait ends with nothing when its time is over") { subject in
+        Case("a wait ends with nothing when its time is over") { subject in
             let id = JobID()
             try await subject.store.record(Self.status(id, .started))
             try expectEqual(try await subject.store.finalStatus(of: id, within: .zero), nil)
@@ -101,12 +100,12 @@ public enum ResultStoreConformance {
             try expectEqual(try await waiting.value, nil)
             passing.cancel()
         },
-        ConformanceCase("a cancelled wait ends with CancellationError") { subject in
+        Case("a cancelled wait ends with CancellationError") { subject in
             let waiting = Task { try await subject.store.finalStatus(of: JobID(), within: .seconds(3600)) }
             waiting.cancel()
             try await expectThrows(CancellationError.self) { try await waiting.value }
         },
-        ConformanceCase("a PENDING job can be withdrawn, any other stays") { subject in
+        Case("a PENDING job can be withdrawn, any other stays") { subject in
             let (pending, started) = (JobID(), JobID())
             try await subject.store.record(Self.status(pending, .pending))
             try await subject.store.record(Self.status(started, .started))

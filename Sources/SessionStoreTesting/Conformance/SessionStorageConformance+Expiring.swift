@@ -2,8 +2,8 @@ import ScaleTesting
 import SessionStore
 
 extension SessionStorageConformance {
-    static let expiring: [Check] = [
-        Check("age and time without use start at zero and grow; use starts only the latter anew") { subject in
+    static let expiring: [Case] = [
+        Case("age and time without use start at zero and grow; use starts only the latter anew") { subject in
             let key = SessionKey(SessionID())
             let version = try await subject.storage.create(key, payload: [1], policy: subject.policy())
             try await subject.expect(key, age: 0...1, unused: 0...1, "after create")
@@ -15,7 +15,7 @@ extension SessionStorageConformance {
             _ = try await subject.storage.save(key, payload: [2], ifVersion: version, policy: subject.policy())
             try await subject.expect(key, age: 10...12, unused: 0...1, "after save")
         },
-        Check("a session without use is over after the idle limit, for every verb") { subject in
+        Case("a session without use is over after the idle limit, for every verb") { subject in
             let (key, next) = (SessionKey(SessionID()), SessionKey(SessionID()))
             let policy = subject.policy(idle: 10, absolute: 50)
             let version = try await subject.storage.create(key, payload: [1], policy: policy)
@@ -30,7 +30,7 @@ extension SessionStorageConformance {
             try expectEqual(rotation, .ended, "a rotation reached a session over its idle limit")
             try expectEqual(try await subject.storage.load(key), nil, "a session was loaded after its idle limit")
         },
-        Check("use prolongs the idle limit and never the absolute one") { subject in
+        Case("use prolongs the idle limit and never the absolute one") { subject in
             let key = SessionKey(SessionID())
             let policy = subject.policy(idle: 10, absolute: 25)
             var version = try await subject.storage.create(key, payload: [0], policy: policy)
@@ -47,7 +47,7 @@ extension SessionStorageConformance {
             let isTouched = try await subject.storage.touch(key, policy: policy)
             try expect(!isTouched, "a touch reached a session past its absolute limit")
         },
-        Check("a rotation that keeps the age does not carry a session past the absolute limit") { subject in
+        Case("a rotation that keeps the age does not carry a session past the absolute limit") { subject in
             let (old, new) = (SessionKey(SessionID()), SessionKey(SessionID()))
             let policy = subject.policy(idle: 20, absolute: 12)
             let version = try await subject.storage.create(old, payload: [0], policy: policy)
@@ -57,7 +57,7 @@ extension SessionStorageConformance {
             try await subject.pass(units: 5)
             try expectEqual(try await subject.storage.load(new), nil, "a rotation carried a session past its absolute limit")
         },
-        Check("the policy of the last write counts") { subject in
+        Case("the policy of the last write counts") { subject in
             let key = SessionKey(SessionID())
             let version = try await subject.storage.create(key, payload: [0], policy: subject.policy(idle: 20, absolute: 50))
             _ = try await subject.storage.save(key, payload: [1], ifVersion: version, policy: subject.policy(idle: 5, absolute: 50))

@@ -3,8 +3,8 @@ import SessionStore
 
 extension SessionStorageConformance {
     /// Verbs at the same time, from both nodes. Each check runs several rounds, since one round may happen to be in order.
-    static let racing: [Check] = [
-        Check("of several saves from one version exactly one is written, the others are conflicts") { subject in
+    static let racing: [Case] = [
+        Case("of several saves from one version exactly one is written, the others are conflicts") { subject in
             for _ in 0..<rounds {
                 let key = SessionKey(SessionID())
                 let version = try await subject.storage.create(key, payload: [0], policy: subject.policy())
@@ -20,7 +20,7 @@ extension SessionStorageConformance {
                     try await subject.storage.load(key)?.payload, [UInt8(written[0].0)], "the payload is not that of the save that won")
             }
         },
-        Check("a save at the same time as a rotation: one of them wins, and never both") { subject in
+        Case("a save at the same time as a rotation: one of them wins, and never both") { subject in
             for _ in 0..<rounds {
                 let (old, new) = (SessionKey(SessionID()), SessionKey(SessionID()))
                 let version = try await subject.storage.create(old, payload: [0], policy: subject.policy())
@@ -41,7 +41,7 @@ extension SessionStorageConformance {
                 }
             }
         },
-        Check("of several rotations at the same time exactly one is written, and one new key is alive") { subject in
+        Case("of several rotations at the same time exactly one is written, and one new key is alive") { subject in
             for _ in 0..<rounds {
                 let old = SessionKey(SessionID())
                 let keys = (0..<4).map { _ in SessionKey(SessionID()) }
@@ -58,7 +58,7 @@ extension SessionStorageConformance {
                 try expectEqual(alive, 1, "\(alive) new keys are alive after the rotations")
             }
         },
-        Check("a delete at the same time as saves and touches is final in every order") { subject in
+        Case("a delete at the same time as saves and touches is final in every order") { subject in
             for _ in 0..<rounds {
                 let key = SessionKey(SessionID())
                 let version = try await subject.storage.create(key, payload: [0], policy: subject.policy())

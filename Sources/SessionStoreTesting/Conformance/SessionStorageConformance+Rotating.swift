@@ -2,8 +2,8 @@ import ScaleTesting
 import SessionStore
 
 extension SessionStorageConformance {
-    static let rotating: [Check] = [
-        Check("a rotation moves the session, and nothing is left under the old key for any verb") { subject in
+    static let rotating: [Case] = [
+        Case("a rotation moves the session, and nothing is left under the old key for any verb") { subject in
             let (old, new) = (SessionKey(SessionID()), SessionKey(SessionID()))
             let version = try await subject.storage.create(old, payload: [1], policy: subject.policy())
             let rotation = try await subject.storage.rotate(
@@ -29,7 +29,7 @@ extension SessionStorageConformance {
             let save = try await subject.storage.save(new, payload: [4], ifVersion: next, policy: subject.policy())
             try expect(save != .conflict && save != .ended, "a rotated session cannot be saved")
         },
-        Check("a rotation from another version is a conflict and changes nothing") { subject in
+        Case("a rotation from another version is a conflict and changes nothing") { subject in
             let (old, new) = (SessionKey(SessionID()), SessionKey(SessionID()))
             let first = try await subject.storage.create(old, payload: [1], policy: subject.policy())
             _ = try await subject.storage.save(old, payload: [2], ifVersion: first, policy: subject.policy())
@@ -39,7 +39,7 @@ extension SessionStorageConformance {
             try expectEqual(try await subject.storage.load(old)?.payload, [2], "a refused rotation changed the session")
             try expectEqual(try await subject.storage.load(new), nil, "a refused rotation made a session")
         },
-        Check("a rotation keeps the session's age, or starts it anew when told to") { subject in
+        Case("a rotation keeps the session's age, or starts it anew when told to") { subject in
             for (lifetime, ages) in [(SessionLifetime.kept, 8...9), (.restarted, 0...1)] {
                 let (old, new) = (SessionKey(SessionID()), SessionKey(SessionID()))
                 let version = try await subject.storage.create(old, payload: [1], policy: subject.policy())

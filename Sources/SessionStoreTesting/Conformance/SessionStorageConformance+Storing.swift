@@ -2,8 +2,8 @@ import ScaleTesting
 import SessionStore
 
 extension SessionStorageConformance {
-    static let storing: [Check] = [
-        Check("an unknown key is no session for any verb, and no verb makes it one") { subject in
+    static let storing: [Case] = [
+        Case("an unknown key is no session for any verb, and no verb makes it one") { subject in
             let (key, other) = (SessionKey(SessionID()), SessionKey(SessionID()))
             let policy = subject.policy()
             let version = SessionVersion(rawValue: 1)
@@ -18,7 +18,7 @@ extension SessionStorageConformance {
             try expectEqual(try await subject.storage.load(key), nil, "a verb on an unknown key created a session")
             try expectEqual(try await subject.storage.load(other), nil, "a rotation of an unknown key created a session")
         },
-        Check("a created session is loaded with the same bytes, whatever they are") { subject in
+        Case("a created session is loaded with the same bytes, whatever they are") { subject in
             let payloads: [[UInt8]] = [[], [0], Array(0...255), Array("{\"é\":\"\\r\\n\"}".utf8), Array(repeating: 0xFF, count: 65_536)]
             for payload in payloads {
                 let key = SessionKey(SessionID())
@@ -28,7 +28,7 @@ extension SessionStorageConformance {
                 try expectEqual(stored.version, version, "load and create disagree about the version")
             }
         },
-        Check("create does not overwrite") { subject in
+        Case("create does not overwrite") { subject in
             let key = SessionKey(SessionID())
             _ = try await subject.storage.create(key, payload: [1], policy: subject.policy())
             let error = try await expectThrows(SessionError.self, "create returned for a key that exists") {
@@ -37,7 +37,7 @@ extension SessionStorageConformance {
             try expectEqual(error.code, .conflict, "create of a key that exists threw another error than .conflict")
             try expectEqual(try await subject.storage.load(key)?.payload, [1], "create overwrote a session")
         },
-        Check("a save from the present version replaces the payload under a new version") { subject in
+        Case("a save from the present version replaces the payload under a new version") { subject in
             let key = SessionKey(SessionID())
             var versions = [try await subject.storage.create(key, payload: [0], policy: subject.policy())]
             for step in UInt8(1)...3 {
@@ -51,7 +51,7 @@ extension SessionStorageConformance {
                 try expectEqual(stored.version, version, "load and save disagree about the version")
             }
         },
-        Check("a save from another version is a conflict and writes nothing") { subject in
+        Case("a save from another version is a conflict and writes nothing") { subject in
             let key = SessionKey(SessionID())
             let first = try await subject.storage.create(key, payload: [0], policy: subject.policy())
             _ = try await subject.storage.save(key, payload: [1], ifVersion: first, policy: subject.policy())
@@ -59,7 +59,7 @@ extension SessionStorageConformance {
             try expectEqual(late, .conflict, "a save from an older version did not report .conflict")
             try expectEqual(try await subject.storage.load(key)?.payload, [1], "a refused save was written")
         },
-        Check("another node sees each write at once") { subject in
+        Case("another node sees each write at once") { subject in
             let key = SessionKey(SessionID())
             let version = try await subject.storage.create(key, payload: [1], policy: subject.policy())
             try expectEqual(try await subject.secondNode.load(key)?.payload, [1], "another node does not see a created session")

@@ -1,16 +1,16 @@
-import ScaleTesting
+public import ScaleTesting
 public import SessionStore
 
 /// What every ``SessionStore/SessionStorage`` promises, as checks to run on one of your own.
 ///
-/// No test framework is needed: a check that does not hold throws a `TestFailure` with file and line. Under Swift Testing each check is a
+/// No test framework is needed: a check that does not hold throws a `TestFailure` with file and line. Under Swift Testing each rule is a
 /// case:
 ///
 /// ```swift
-/// @Test(arguments: SessionStorageConformance.checks)
-/// func `my storage conforms`(check: SessionStorageConformance.Check) async throws {
+/// @Test(arguments: SessionStorageConformance.cases)
+/// func `my storage conforms`(rule: SessionStorageConformance.Case) async throws {
 ///     let time = ManualTime()
-///     try await check.run(on: .init(MyStorage(time: time.source)) { await time.advance(by: $0) })
+///     try await rule.run(on: .init(MyStorage(time: time.source)) { await time.advance(by: $0) })
 /// }
 /// ```
 ///
@@ -50,40 +50,13 @@ public enum SessionStorageConformance {
     }
 
     /// One rule.
-    public struct Check: Sendable, CustomStringConvertible {
-        /// The rule, as a sentence.
-        public let name: String
-        private let body: @Sendable (Subject) async throws -> Void
-
-        init(_ name: String, _ body: @escaping @Sendable (Subject) async throws -> Void) {
-            self.name = name
-            self.body = body
-        }
-
-        /// Throws a `TestFailure` when the rule does not hold, and what the storage throws.
-        public func run(on subject: Subject) async throws {
-            try await self.body(subject)
-        }
-
-        public var description: String { self.name }
-    }
+    public typealias Case = ConformanceCase<Subject>
 
     /// All rules.
-    public static let checks: [Check] = storing + concluding + rotating + racing + expiring
+    public static let cases: [Case] = storing + concluding + rotating + racing + expiring
 
-    /// Runs all checks and throws one `TestFailure` that lists each that failed.
+    /// Runs all rules and throws one `TestFailure` that lists those that do not hold.
     public static func run(on subject: Subject, file: String = #fileID, line: Int = #line) async throws {
-        var failures: [String] = []
-        for check in self.checks {
-            do {
-                try await check.run(on: subject)
-            } catch {
-                failures.append("\(check.name): \(error)")
-            }
-        }
-        guard failures.isEmpty else {
-            let summary = "\(failures.count) of \(self.checks.count) rules do not hold"
-            throw TestFailure("\(summary):\n\(failures.joined(separator: "\n"))", file: file, line: line)
-        }
+        try await Case.run(self.cases, file: file, line: line) { subject }
     }
 }

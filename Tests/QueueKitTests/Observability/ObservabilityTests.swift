@@ -1,3 +1,4 @@
+import InMemoryTracing
 import Logging
 import MetricsTestKit
 import QueueKit
@@ -144,43 +145,40 @@ import Tracing
     }
 }
 
-/// An instrument that carries a trace's name in the header `traceparent`.
-private struct TestInstrument: Instrument {
-    enum Key: ServiceContextKey { typealias Value = String }
-
-    func inject<Carrier, Inject: Injector>(_ context: ServiceContext, into carrier: inout Carrier, using injector: Inject)
-    where Inject.Carrier == Carrier {
-        if let trace = context[Key.self] { injector.inject(trace, forKey: "traceparent", into: &carrier) }
-    }
-
-    func extract<Carrier, Extract: Extractor>(_ carrier: Carrier, into context: inout ServiceContext, using extractor: Extract)
-    where Extract.Carrier == Carrier {
-        context[Key.self] = extractor.extract(key: "traceparent", from: carrier)
-    }
-
-    /// Once per process, for all tests.
-    static let isInstalled: Bool = {
-        InstrumentationSystem.bootstrap(TestInstrument())
-        return true
-    }()
-}
-
 @Suite struct TracingTests {
-    @Test func `the trace of the caller continues in the handler, through retries, in a header that Celery's peers can read`() async throws
-    {
-        #expect(TestInstrument.isInstalled)
-        let seen = RecordedFacts<String?>()
-        let jobs = RecordingQueue {
+    @Test func `the trace of the caller continues in the handler, through retries, in headers that Celery's peers can read`() async throws {
+        let tracer = InMemoryTracer()
+        var configuration = JobQueue.Configuration()
+        configuration.tracer = tracer
+        let jobs = RecordingQueue(configuration: configuration) {
             $0.handle(Send.self) { _, context in
-                seen.record(ServiceContext.current?[TestInstrument.Key.self])
                 if context.retries == 0 { throw Boom() }
             }
         }
-        var context = ServiceContext.topLevel
-        context[TestInstrument.Key.self] = "00-trace"
-        try await ServiceContext.withValue(context) { _ = try await jobs.queue.enqueue(Send(userID: 1)) }
+        let receipt = try await jobs.queue.enqueue(Send(userID: 1))
         try await jobs.advance(by: .seconds(60))
-        #expect(seen.all == ["00-trace", "00-trace"])
-        #expect(try jobs.expectEnqueued(Send.self).message.userHeaders["traceparent"] == "00-trace")
+
+        let spans = tracer.finishedSpans
+        #expect(spans.map(\.operationName) == ["send celery", "process celery", "process celery"])
+        #expect(spans.map(\.kind) == [.producer, .consumer, .consumer])
+        let producer = try #require(spans.first)
+        #expect(Set(spans.map(\.spanContext.traceID)) == [producer.spanContext.traceID])
+        #expect(spans.dropFirst().allSatisfy { $0.spanContext.parentSpanID == producer.spanContext.spanID })
+        for span in spans {
+            #expect(span.attributes["messaging.destination.name"]?.toSpanAttribute() == .string("celery"))
+            #expect(span.attributes["messaging.message.id"]?.toSpanAttribute() == .string(receipt.id.rawValue))
+            #expect(span.attributes["queuekit.task"]?.toSpanAttribute() == .string(Send.name))
+        }
+        let headers = try jobs.expectEnqueued(Send.self).message.userHeaders
+        #expect(headers[InMemoryTracer.spanIDKey]?.stringValue == producer.spanContext.spanID)
+    }
+
+    @Test func `a job that is refused ends its span with the error`() async throws {
+        let tracer = InMemoryTracer()
+        var configuration = JobQueue.Configuration()
+        configuration.tracer = tracer
+        let queue = JobQueue(configuration: configuration)
+        await #expect(throws: QueueError.self) { try await queue.enqueue(Send(userID: 1), options: .init(queue: "")) }
+        #expect(tracer.finishedSpans.map(\.errors.count) == [1])
     }
 }
