@@ -16,6 +16,12 @@ let swiftSettings: [SwiftSetting] =
 
 func scaleKit(_ product: String) -> Target.Dependency { .product(name: product, package: "ScaleKit") }
 
+/// What the consumer's tests stand on: the kits and what each brings for tests.
+let consumerTesting = [
+    "BalancerKit", "BalancerKitTesting", "CacheKit", "CacheKitTesting", "QueueKit", "QueueKitTesting", "ScaleCore", "ScaleTesting",
+    "SessionStore", "SessionStoreTesting",
+].map(scaleKit)
+
 let package = Package(
     name: "ScaleKitExamples",
     platforms: [.macOS(.v15)],
@@ -81,21 +87,47 @@ let package = Package(
             ],
             path: "ProfileService/Command",
             swiftSettings: swiftSettings),
+        // The root's own file by a link, since servers for tests are nobody's product.
+        .target(name: "PrivateServers", path: "ProfileService/PrivateServers", swiftSettings: swiftSettings),
         .testTarget(
             name: "ProfileServiceTests",
             dependencies: [
+                "PrivateServers",
                 "ProfileService",
                 "profile-service",
+                scaleKit("BalancerKitProxy"),
+                scaleKit("CacheKit"),
+                scaleKit("CacheKitTesting"),
                 scaleKit("ScaleCore"),
+                scaleKit("ScaleRedis"),
                 scaleKit("ScaleTesting"),
                 scaleKit("SessionStore"),
                 scaleKit("SessionStoreTesting"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "InMemoryLogging", package: "swift-log"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             path: "ProfileService/Tests",
+            swiftSettings: swiftSettings),
+
+        // A little application as an outside user would write it, tested with both frameworks through public API only.
+        .target(
+            name: "Bookshop",
+            dependencies: [
+                scaleKit("BalancerKit"), scaleKit("CacheKit"), scaleKit("QueueKit"), scaleKit("ScaleCore"), scaleKit("SessionStore"),
+            ],
+            path: "ConsumerTests/Bookshop",
+            swiftSettings: swiftSettings),
+        .target(
+            name: "BookshopFakes", dependencies: ["Bookshop"] + consumerTesting, path: "ConsumerTests/Fakes", swiftSettings: swiftSettings),
+        .testTarget(
+            name: "BookshopXCTests", dependencies: ["Bookshop", "BookshopFakes"] + consumerTesting, path: "ConsumerTests/XCTests",
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "BookshopSwiftTests", dependencies: ["Bookshop", "BookshopFakes"] + consumerTesting, path: "ConsumerTests/SwiftTests",
             swiftSettings: swiftSettings),
 
         // Each kit in a dozen lines; the README shows parts of them.
