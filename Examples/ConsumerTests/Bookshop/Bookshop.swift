@@ -1,4 +1,3 @@
-public import CacheKit
 public import QueueKit
 public import SessionStore
 

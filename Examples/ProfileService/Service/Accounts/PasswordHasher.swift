@@ -1,6 +1,7 @@
 import Crypto
 import CryptoExtras
 import Foundation
+public import Metrics
 import NIOPosix
 
 /// Passwords become scrypt hashes (RFC 7914), on threads of their own: one takes tens of milliseconds of a core and 16 MiB,
@@ -13,10 +14,13 @@ public struct PasswordHasher: Sendable {
     private static let hashByteCount = 32
 
     private let threads: NIOThreadPool
+    /// Scrypts that were computed.
+    private let count: Counter
 
     /// As many hashes are computed at a time as the process-wide pool has threads.
-    public init() {
+    public init(metrics: any MetricsFactory = NOOPMetricsHandler.instance) {
         self.threads = .singleton
+        self.count = Counter(label: "password_hashes_total", factory: metrics)
     }
 
     func hash(_ password: String) async throws -> PasswordHash {
@@ -31,7 +35,8 @@ public struct PasswordHasher: Sendable {
     }
 
     private func derive(_ password: String, salt: Data) async throws -> Data {
-        try await self.threads.runIfActive {
+        self.count.increment()
+        return try await self.threads.runIfActive {
             try KDF.Scrypt.deriveKey(
                 from: Data(password.utf8), salt: salt, outputByteCount: Self.hashByteCount,
                 rounds: Self.rounds, blockSize: Self.blockSize, parallelism: Self.parallelism

@@ -2,54 +2,62 @@ import BalancerKitProxy
 import Logging
 import QueueKit
 import ServiceLifecycle
-import SessionStore
 
 /// The whole service in one process: two instances over shared embedded stores, a worker, and the proxy in front.
 struct DemoProcess: Sendable {
     /// What runs, in the order in which it starts; it is ended in reverse.
     let services: [any Service]
 
+    /// The database of both instances.
+    let database: ProfileDatabase
+
     private let instances: [DemoInstance]
     private let proxy: DemoProxy
 
-    /// - Parameter sessionStorage: where sessions are kept instead of in memory.
+    /// - Parameter stores: what the instances stand on: one for both, or one for each. By default embedded ones for both.
     init(
-        settings: DemoSettings, scratch: ScratchDirectory, metrics: PrometheusRegistry, logger: Logger,
-        sessionStorage: (any SessionStorage)? = nil
+        settings: DemoSettings, scratch: ScratchDirectory, metrics: PrometheusRegistry, logger: Logger, stores: [Stores] = []
     ) async throws {
-        var stores = try await Stores.open(cache: .memory, sessions: .memory, namespace: "profiles", metrics: metrics, logger: logger)
-        if let sessionStorage { stores.sessions = Stores.sessions(in: sessionStorage, logger: logger) }
-        let hasher = PasswordHasher()
+        var stores = stores
+        if stores.isEmpty {
+            stores = [
+                try await Stores.open(cache: .memory, sessions: .memory, namespace: "profiles", metrics: metrics, logger: logger)
+            ]
+        }
+        let hasher = PasswordHasher(metrics: metrics)
         let database = try await ProfileDatabase(
             path: settings.database ?? "\(scratch.path)/profiles.sqlite", seed: settings.seed,
             metrics: metrics)
         let queue = try Jobs.open(.sqlite(path: "\(scratch.path)/jobs.sqlite"), logger: logger)
-        let instances = (1...2).map { _ in
+        let instances = (0..<2).map { number in
             DemoInstance(
                 Instance(
-                    stores: stores, database: database, hasher: hasher, queue: queue, metrics: metrics,
+                    stores: stores[number % stores.count], database: database, hasher: hasher, queue: queue, metrics: metrics,
                     trustedProxies: ["127.0.0.1"], insecureCookies: settings.insecureCookies, logger: logger), logger: logger)
         }
         let mailer = LogMailer(logger: logger, failsFirstAttempts: true)
+        self.database = database
         self.instances = instances
         self.proxy = DemoProxy(listen: settings.listen, instances: instances, logger: logger)
         self.services =
-            stores.services + [Jobs.worker(on: queue, concurrency: 4, mailer: mailer)] + instances.flatMap(\.services) + [self.proxy]
+            stores.flatMap(\.services) + [Jobs.worker(on: queue, concurrency: 4, mailer: mailer)] + instances.flatMap(\.services) + [
+                self.proxy
+            ]
     }
 
     /// The proxy's address, once it listens.
-    func proxyAddress() async -> String { await self.proxy.address.value() }
+    func proxyAddress() async throws -> String { try await self.proxy.address.value() }
 
     /// The instances' own addresses, once they listen.
-    func instanceAddresses() async -> [String] {
+    func instanceAddresses() async throws -> [String] {
         var addresses: [String] = []
-        for instance in self.instances { addresses.append("http://127.0.0.1:\(await instance.port.value())") }
+        for instance in self.instances { addresses.append("http://127.0.0.1:\(try await instance.port.value())") }
         return addresses
     }
 
     /// Stops the first instance gracefully; the others go on.
-    func stopFirstInstance() async {
-        await self.instances.first?.stop()
+    func stopFirstInstance() async throws {
+        try await self.instances.first?.stop()
     }
 }
 
@@ -67,8 +75,8 @@ struct DemoInstance: Sendable {
         self.services = [instance.notifier, self.server]
     }
 
-    func stop() async {
-        await self.server.stop()
+    func stop() async throws {
+        try await self.server.stop()
     }
 }
 
@@ -83,7 +91,7 @@ private struct DemoProxy: Service {
         var settings = ProxySettings()
         settings.listen = self.listen
         for instance in self.instances {
-            settings.upstreams.append(ListenAddress(host: "127.0.0.1", port: await instance.port.value()))
+            settings.upstreams.append(ListenAddress(host: "127.0.0.1", port: try await instance.port.value()))
         }
         let proxy = try settings.proxy(logger: self.logger)
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -40,7 +40,7 @@ private struct DemoGreeting: Service {
     let database: String
 
     func run() async throws {
-        let proxy = await self.demo.proxyAddress()
+        let proxy = try await self.demo.proxyAddress()
         Console.say(
             """
 

@@ -21,9 +21,9 @@ struct StoppableService: Service {
         }
     }
 
-    /// Returns when the service has finished what was in flight.
-    func stop() async {
+    /// Returns when the service has finished what was in flight, or throws when the caller is cancelled before.
+    func stop() async throws {
         await self.group.triggerGracefulShutdown()
-        await self.ended.value()
+        try await self.ended.value()
     }
 }

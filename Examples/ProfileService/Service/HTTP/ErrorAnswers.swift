@@ -31,6 +31,9 @@ struct ErrorAnswers: RouterMiddleware {
         case let error as SessionError:
             context.logger.error("sessions: \(error)")
             return Response.json(["error": "sessions cannot be reached, try again soon"], status: .serviceUnavailable)
+        case is CancellationError:
+            // The service has been told to end, and this request had all the time that there was.
+            return Response.json(["error": "the service is ending"], status: .serviceUnavailable)
         case let error as any HTTPResponseError:
             return try error.response(from: request, context: context)
         default:

@@ -40,6 +40,7 @@ struct ProfileServer: Sendable {
         let router = Router(context: ProfileContext.self, options: .autoGenerateHeadEndpoints)
         let endpoints =
             AccountRoutes.endpoints + ProfileRoutes.endpoints + JobRoutes.endpoints + OperationsRoutes.endpoints
+        router.add(middleware: AccessLog())
         router.add(middleware: ErrorAnswers())
         router.add(middleware: RequestLimits(table: EndpointTable(endpoints: endpoints)))
         router.add(middleware: SessionMiddleware(self.sessions, insecureCookies: self.insecureCookies))

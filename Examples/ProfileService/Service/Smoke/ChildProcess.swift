@@ -40,9 +40,9 @@ struct ChildProcess: Sendable {
     /// Tells the process to end gracefully and waits for it.
     ///
     /// - Returns: its exit status.
-    func stop() async -> Int32 {
+    func stop() async throws -> Int32 {
         kill(self.id, SIGTERM)
-        return await self.ended.value()
+        return try await self.ended.value()
     }
 
     /// What the process wrote last.

@@ -21,8 +21,8 @@ struct InProcessStage: SmokeStage {
             let group = ServiceGroup(services: demo.services + empty.services, logger: logger)
             async let running: Void = group.run()
             let stage = InProcessStage(
-                proxy: await demo.proxyAddress(), instances: await demo.instanceAddresses(),
-                empty: "http://127.0.0.1:\(await empty.port.value())", demo: demo)
+                proxy: try await demo.proxyAddress(), instances: try await demo.instanceAddresses(),
+                empty: "http://127.0.0.1:\(try await empty.port.value())", demo: demo)
             let result = try await scenario(stage)
             await group.triggerGracefulShutdown()
             try await running
@@ -31,7 +31,7 @@ struct InProcessStage: SmokeStage {
     }
 
     func stopFirstInstance() async throws {
-        await self.demo.stopFirstInstance()
+        try await self.demo.stopFirstInstance()
     }
 
     private static func emptyInstance(scratch: ScratchDirectory, logger: Logger) async throws -> DemoInstance {

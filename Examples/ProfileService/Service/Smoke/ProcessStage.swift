@@ -23,13 +23,13 @@ struct ProcessStage: SmokeStage {
                 result = .failure(error)
             }
             // The proxy first, as in every graceful end of a service behind one.
-            for process in processes.reversed() { _ = await process.stop() }
+            for process in processes.reversed() { _ = try await process.stop() }
             return try result.get()
         }
     }
 
     func stopFirstInstance() async throws {
-        let status = await self.processes[0].stop()
+        let status = try await self.processes[0].stop()
         guard status == 0 else { throw SmokeFailure(description: "the stopped instance exited with \(status)") }
     }
 

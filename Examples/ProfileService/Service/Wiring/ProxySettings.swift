@@ -13,8 +13,14 @@ public struct ProxySettings: Sendable {
     public func run(logger: Logger) async throws {
         try await ListenCheck.run(self.listen)
         let proxy = try self.proxy(logger: logger)
-        logger.notice("balancing", metadata: ["address": "\(self.listen)", "instances": "\(self.upstreams.count)"])
-        try await ServiceRunner(logger: logger).run([proxy])
+        let (host, instances) = (self.listen.host, self.upstreams.count)
+        try await ServiceRunner(logger: logger).run([
+            proxy,
+            WhenRunning {
+                let address = ListenAddress(host: host, port: try await proxy.address().port)
+                logger.notice("balancing", metadata: ["address": "\(address)", "instances": "\(instances)"])
+            },
+        ])
     }
 
     func proxy(logger: Logger) throws -> ReverseProxy {

@@ -1,4 +1,5 @@
 public import Logging
+import NIOCore
 import QueueKit
 import ServiceLifecycle
 
@@ -24,7 +25,7 @@ public struct ServeSettings: Sendable {
         metrics.install()
         let stores = try await Stores.open(
             cache: self.cache, sessions: self.sessions, namespace: self.cacheNamespace, metrics: metrics, logger: logger)
-        let hasher = PasswordHasher()
+        let hasher = PasswordHasher(metrics: metrics)
         let database = try await ProfileDatabase(path: self.database, seed: self.seed, metrics: metrics)
         let queue = try Jobs.open(self.queue, logger: logger)
         let instance = Instance(
@@ -42,6 +43,9 @@ public struct ServeSettings: Sendable {
     func check() throws {
         guard !self.insecureCookies || self.listen.isLoopback else {
             throw StartError("--insecure-cookies: only when listening at a loopback address; --listen is \(self.listen)")
+        }
+        for proxy in self.trustedProxies.sorted() where (try? SocketAddress(ipAddress: proxy, port: 0)) == nil {
+            throw StartError("--trusted-proxy \(proxy): must be an IP address, such as 127.0.0.1")
         }
         guard self.seed >= 0 else { throw StartError("--seed \(self.seed): must not be negative") }
     }

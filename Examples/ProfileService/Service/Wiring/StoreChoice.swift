@@ -10,11 +10,12 @@ public enum StoreChoice: Sendable {
         }
     }
 
-    /// Nil for anything else.
+    /// Nil for anything else. What looks like credentials counts as a URL, however wrong: the parser of flags would repeat it in its
+    /// complaint, the client does not.
     public init?(_ text: String) {
         if text == "memory" {
             self = .memory
-        } else if text.hasPrefix("redis://") || text.hasPrefix("rediss://") {
+        } else if text.hasPrefix("redis://") || text.hasPrefix("rediss://") || text.contains("@") {
             self = .redis(url: text)
         } else {
             return nil

@@ -16,7 +16,10 @@ public struct WorkerSettings: Sendable {
         guard self.concurrency > 0 else { throw StartError("--concurrency \(self.concurrency): must be at least 1") }
         let queue = try Jobs.open(self.queue, logger: logger)
         let mailer = LogMailer(logger: logger, failsFirstAttempts: self.failsFirstAttempts)
-        logger.notice("running jobs", metadata: ["concurrency": "\(self.concurrency)"])
-        try await ServiceRunner(logger: logger).run([Jobs.worker(on: queue, concurrency: self.concurrency, mailer: mailer)])
+        let concurrency = self.concurrency
+        try await ServiceRunner(logger: logger).run([
+            Jobs.worker(on: queue, concurrency: concurrency, mailer: mailer),
+            WhenRunning { logger.notice("running jobs", metadata: ["concurrency": "\(concurrency)"]) },
+        ])
     }
 }

@@ -62,6 +62,16 @@ import Testing
         #expect(await readiness.states() == ["up": .up, "down": .down, "silent": .down])
     }
 
+    @Test func `one registry covers both instances of the demo`() async throws {
+        try await ServiceUnderTest.with { service async throws in
+            _ = try await service.list(onInstance: 0)
+            for instance in 0..<2 {
+                let text = try await service.request("GET", "/metrics", onInstance: instance).text
+                #expect(text.contains("database_queries_total 1\n"))
+            }
+        }
+    }
+
     @Test(arguments: Way.allCases) func `metrics are Prometheus text with loads and queries`(way: Way) async throws {
         try await ServiceUnderTest.with { service async throws in
             for _ in 0..<3 { _ = try await service.request("GET", "/profiles", via: way) }

@@ -14,7 +14,8 @@ import Testing
             let cookie = try #require(answer.header("set-cookie"))
             #expect(cookie.hasPrefix("__Host-session="))
             #expect(cookie.hasSuffix("; Path=/; Secure; HttpOnly; SameSite=Lax"))
-            #expect(try await service.request("GET", "/me", cookie: try #require(answer.cookie)).status == 200)
+            let sent = try #require(answer.cookie)
+            #expect(try await service.request("GET", "/me", cookie: sent).status == 200)
         }
     }
 
@@ -76,7 +77,7 @@ import Testing
     /// user:                                  logs out
     @Test func `a write commits only if its session is alive just before the transaction`() async throws {
         let storage = FakeSessionStorage()
-        try await ServiceUnderTest.with(sessionStorage: storage) { service async throws in
+        try await ServiceUnderTest.with(on: .sessions(storage)) { service async throws in
             let cookie = try await service.login(1)
             let body = #"{"name":"Too late","bio":""}"#
             let answer = try await HTTPConversation.with(port: service.instancePorts[0]) { speaker in
@@ -90,6 +91,27 @@ import Testing
             }
             #expect(answer.status == 401)
             #expect(try await service.request("GET", "/profiles/1").json()["name"] as? String == "User 1")
+        }
+    }
+
+    /// request: is let in, its use is to be recorded ──────────── must not bring the session back
+    /// user:                                           logs out
+    @Test func `nothing in flight revives a session`() async throws {
+        let storage = FakeSessionStorage()
+        try await ServiceUnderTest.with(on: .sessions(storage)) { service async throws in
+            let cookie = try await service.login(1)
+            await storage.time.advance(by: .seconds(900))
+            let recording = Gate("the record of the request's use")
+            storage.faults.plan(.pause(at: recording)) { $0.verb == .touch }
+            async let late = service.request("GET", "/me", cookie: cookie)
+            try await recording.waitForArrivals()
+            #expect(try await service.request("POST", "/logout", cookie: cookie).status == 204)
+            recording.open()
+            #expect(try await late.header("set-cookie") == nil)
+            for instance in 0..<2 {
+                #expect(try await service.request("GET", "/me", cookie: cookie, onInstance: instance).status == 401)
+            }
+            #expect(storage.count == 0)
         }
     }
 }

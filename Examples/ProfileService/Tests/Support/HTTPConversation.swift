@@ -6,6 +6,9 @@ import ScaleTesting
 ///
 /// Contract tests speak HTTP by hand, since a client library would not send what must be refused.
 enum HTTPConversation {
+    /// A bound and not a wait: far beyond what a busy machine needs.
+    private static let limit = Duration.seconds(60)
+
     struct Answer: Sendable {
         var status: Int
         /// Names in lower case, in the order of the lines.
@@ -20,11 +23,16 @@ enum HTTPConversation {
     }
 
     /// Connects, gives the conversation to `body`, and closes.
+    ///
+    /// - Parameter address: the loopback address to come from; by default 127.0.0.1.
     static func with<Result: Sendable>(
-        port: Int, _ body: @escaping @Sendable (inout Speaker) async throws -> Result
+        port: Int, from address: String? = nil, _ body: @escaping @Sendable (inout Speaker) async throws -> Result
     ) async throws -> Result {
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(.allowRemoteHalfClosure, value: true)
+        if let address { bootstrap = bootstrap.bind(to: try SocketAddress(ipAddress: address, port: 0)) }
+        let channel =
+            try await bootstrap
             .connect(host: "127.0.0.1", port: port) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
@@ -43,8 +51,8 @@ enum HTTPConversation {
                 }
             }
             group.addTask {
-                try await Task.sleep(for: .seconds(20))
-                throw TestFailure("no answer within 20 s")
+                try await Task.sleep(for: Self.limit)
+                throw TestFailure("no answer within \(Self.limit)")
             }
             guard let result = try await group.next() else { throw TestFailure("the conversation had no result") }
             group.cancelAll()

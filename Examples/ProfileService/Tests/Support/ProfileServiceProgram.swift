@@ -57,6 +57,21 @@ enum ProfileServiceProgram {
         /// What it has written to standard output so far.
         var output: String { (try? String(contentsOf: self.directory.appendingPathComponent("output"), encoding: .utf8)) ?? "" }
 
+        /// Waits until it has said `text` on either.
+        func says(_ text: String) async throws {
+            try await eventually(within: .seconds(60), "the program says: \(text)") { (self.output + self.errors).contains(text) }
+        }
+
+        /// The port at which it listens, once it does: of `demo`'s greeting or `serve`'s log.
+        func port() async throws -> Int {
+            try await eventually(within: .seconds(60), "the program says where it listens; it said \(self.errors)") {
+                let text = self.output + self.errors
+                guard text.contains("Ctrl-C") || text.contains("serving") else { return nil }
+                let place = text.firstMatch(of: /(?:http:\/\/|address=)127\.0\.0\.1:([0-9]+)/)
+                return place.flatMap { Int($0.1) }
+            }
+        }
+
         func signal(_ number: Int32) {
             kill(self.id, number)
         }
@@ -67,8 +82,8 @@ enum ProfileServiceProgram {
                 try await Task.sleep(for: .seconds(60))
                 kill(self.id, SIGKILL)
             }
-            let status = await self.ended.value()
-            watchdog.cancel()
+            defer { watchdog.cancel() }
+            let status = try await self.ended.value()
             defer { try? FileManager.default.removeItem(at: self.directory) }
             return Outcome(status: status, output: self.output, errors: self.errors)
         }

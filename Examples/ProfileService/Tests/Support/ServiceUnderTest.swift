@@ -2,7 +2,6 @@ import Foundation
 import Logging
 import ScaleTesting
 import ServiceLifecycle
-import SessionStore
 
 @testable import ProfileService
 
@@ -23,25 +22,32 @@ struct ServiceUnderTest: Sendable {
     let metrics: PrometheusRegistry
 
     /// Starts a service with `seed` profiles, gives it to `body`, and ends it gracefully.
+    ///
+    /// - Parameters:
+    ///   - database: the path of its SQLite file; by default a new one.
+    ///   - logHandler: gets all that the service logs.
     static func with<Result: Sendable>(
-        seed: Int = 3, insecureCookies: Bool = true, sessionStorage: (any SessionStorage)? = nil,
+        seed: Int = 3, insecureCookies: Bool = true, on ground: Ground = .embedded, database: String? = nil,
+        logHandler: any LogHandler = SwiftLogNoOpLogHandler(),
         _ body: @escaping @Sendable (ServiceUnderTest) async throws -> Result
     ) async throws -> Result {
         var settings = DemoSettings()
         settings.listen = ListenAddress(host: "127.0.0.1", port: 0)
         settings.seed = seed
         settings.insecureCookies = insecureCookies
+        settings.database = database
         await Self.slots.take()
         defer { Self.slots.give() }
-        let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        let logger = Logger(label: "test", factory: { _ in logHandler })
         return try await ScratchDirectory.with { [settings] scratch in
             let metrics = PrometheusRegistry()
             let demo = try await DemoProcess(
-                settings: settings, scratch: scratch, metrics: metrics, logger: logger, sessionStorage: sessionStorage)
+                settings: settings, scratch: scratch, metrics: metrics, logger: logger,
+                stores: try await ground.stores(metrics: metrics, logger: logger))
             let group = ServiceGroup(services: demo.services, logger: logger)
             async let running: Void = group.run()
-            let proxy = await demo.proxyAddress()
-            let instances = await demo.instanceAddresses()
+            let proxy = try await demo.proxyAddress()
+            let instances = try await demo.instanceAddresses()
             let service = ServiceUnderTest(
                 demo: demo, proxyPort: try Self.port(proxy), instancePorts: try instances.map(Self.port), metrics: metrics)
             let outcome: Swift.Result<Result, any Error>
@@ -72,22 +78,21 @@ struct ServiceUnderTest: Sendable {
 extension ServiceUnderTest {
     typealias Answer = HTTPConversation.Answer
 
-    /// One request on a connection of its own.
+    /// One request on a connection of its own; see ``HTTPConversation/request(_:_:_:port:cookie:contentType:headers:from:)``.
     func request(
         _ method: String, _ path: String, _ body: String? = nil, via way: Way = .proxied, cookie: String? = nil,
-        contentType: String? = "application/json", headers: [String] = [], onInstance instance: Int? = nil
+        contentType: String? = "application/json", headers: [String] = [], onInstance instance: Int? = nil, from address: String? = nil
     ) async throws -> Answer {
-        var lines = ["\(method) \(path) HTTP/1.1", "Host: localhost", "Connection: close"] + headers
-        if let body {
-            lines.append("Content-Length: \(body.utf8.count)")
-            if let contentType { lines.append("Content-Type: \(contentType)") }
-        }
-        if let cookie { lines.append("Cookie: \(cookie)") }
-        let text = lines.joined(separator: "\r\n") + "\r\n\r\n" + (body ?? "")
-        return try await HTTPConversation.with(port: instance.map { self.instancePorts[$0] } ?? self.port(way)) { speaker in
-            try await speaker.send(text)
-            return try await speaker.answer(hasBody: method != "HEAD")
-        }
+        try await HTTPConversation.request(
+            method, path, body, port: instance.map { self.instancePorts[$0] } ?? self.port(way), cookie: cookie, contentType: contentType,
+            headers: headers, from: address)
+    }
+
+    /// The list of profiles as an instance gives it, and its `X-Cache`.
+    func list(onInstance instance: Int? = nil) async throws -> (profiles: [Profile], outcome: String?) {
+        let answer = try await self.request("GET", "/profiles", onInstance: instance)
+        guard answer.status == 200 else { throw TestFailure("the list was answered \(answer.status)") }
+        return (try JSONDecoder().decode([Profile].self, from: Data(answer.body)), answer.header("x-cache"))
     }
 
     /// Logs a seeded user in and returns the cookie to send.

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import Logging
 import ScaleCore
 import SessionStore
 
@@ -40,13 +41,13 @@ struct AccountRoutes: Sendable {
     @Sendable func login(_ request: Request, _ context: ProfileContext) async throws -> Response {
         let credentials = try Credentials(try await JSONBody.read(request))
         let account = credentials.email.lowercased()
-        try self.refuse(for: try await self.throttle.refusal(of: account))
+        try await self.refuse(context) { try await $0.refusal(of: account) }
         guard let user = try await self.verified(credentials) else {
             // Asked again, since others may have failed while this one was being computed.
-            try self.refuse(for: try await self.throttle.recordFailure(of: account))
+            try await self.refuse(context) { try await $0.recordFailure(of: account) }
             throw HTTPFailure(.unauthorized, "wrong e-mail address or password")
         }
-        try self.refuse(for: try await self.throttle.refusal(of: account))
+        try await self.refuse(context) { try await $0.refusal(of: account) }
         try context.session.begin(ProfileSession(userID: user.id))
         return Response.json(LoggedIn(id: user.id, name: user.name))
     }
@@ -73,7 +74,17 @@ struct AccountRoutes: Sendable {
         return matches ? account : nil
     }
 
-    private func refuse(for refusal: Duration?) throws(HTTPFailure) {
+    /// Throws 429 when the throttle refuses the account, and 503 when it cannot say: nobody may guess passwords uncounted.
+    private func refuse(
+        _ context: ProfileContext, by ask: (any LoginThrottle) async throws -> Duration?
+    ) async throws(HTTPFailure) {
+        let refusal: Duration?
+        do {
+            refusal = try await ask(self.throttle)
+        } catch {
+            context.logger.error("failed logins cannot be counted: \(error)")
+            throw HTTPFailure(.serviceUnavailable, "nobody can log in now, try again soon")
+        }
         guard let refusal else { return }
         let seconds = min(max(refusal.components.seconds + (refusal.components.attoseconds > 0 ? 1 : 0), 1), 60)
         throw HTTPFailure(.tooManyRequests, "too many failed logins to this account", headers: [.retryAfter: "\(seconds)"])
