@@ -192,6 +192,7 @@ extension ConnectionStateMachine {
         case .disconnected, .opening, .refused, .closed:
             var error = self.opening.expiryError
             error.message += self.opening.lastReason
+            error.serverError = self.opening.lastFailure?.serverError
             return error
         }
     }

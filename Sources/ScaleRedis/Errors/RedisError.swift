@@ -25,7 +25,8 @@ public struct RedisError: Error, Sendable, CustomStringConvertible {
     /// Whether the command may have taken effect.
     public var outcome: Outcome
 
-    /// The server's own error reply, when ``code`` is ``Code/server`` or ``Code/authenticationFailed``.
+    /// The server's own error reply, when ``code`` is ``Code/server`` or ``Code/authenticationFailed``, or when it is
+    /// ``Code/connectionFailed`` because the server turned the connection away.
     public var serverError: RedisServerError?
 
     public init(
