@@ -70,7 +70,7 @@ public final class PrivateRedis: @unchecked Sendable {
             + ["--daemonize", "no", "--logfile", self.directory.appendingPathComponent("log").path] + self.arguments
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
-        try process.run()
+        try Self.withAllSignals { try process.run() }
         self.lock.withLock { self.process = process }
         try await Self.waitUntil("redis-server accepts connections", giveUp: { !process.isRunning }) {
             Self.accepts(port: self.port)
@@ -130,6 +130,16 @@ public final class PrivateRedis: @unchecked Sendable {
     public struct Failure: Error, CustomStringConvertible {
         public let message: String
         public var description: String { self.message }
+    }
+
+    /// A process inherits the signals that its starter's thread blocks, and the threads of tasks block `SIGTERM`.
+    private static func withAllSignals(_ body: () throws -> Void) rethrows {
+        var none = sigset_t()
+        var usual = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &usual)
+        defer { pthread_sigmask(SIG_SETMASK, &usual, nil) }
+        try body()
     }
 
     private static func waitUntil(
