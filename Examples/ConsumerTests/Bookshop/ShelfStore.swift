@@ -154,7 +154,8 @@ extension ShelfStore {
     private func lend(_ key: CacheKey, to token: LeaseToken, for lease: Duration) {
         let end = self.time.now().advanced(by: lease)
         let empty = CacheRecord(
-            flags: .empty, nonce: RecordNonce(bits: .random(in: .min ... .max)), schema: 0, tags: [], body: .bytes([]))
+            flags: .empty, nonce: RecordNonce(high: .random(in: .min ... .max), low: .random(in: .min ... .max)), schema: 0, tags: [],
+            body: .bytes([]))
         var entry = self.live(key) ?? Entry(record: empty, end: end)
         entry.record.lease = token
         entry.leaseEnd = end
