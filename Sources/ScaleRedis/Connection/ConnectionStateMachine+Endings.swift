@@ -180,6 +180,9 @@ extension ConnectionStateMachine {
         self.outgoing = ByteBuffer()
         self.unflushed = 0
         self.isFlushScheduled = false
+        self.answered = 0
+        self.seen = 0
+        self.looks = 0
         self.isWritable = true
         self.patience = .zero
     }

@@ -46,6 +46,7 @@ extension ConnectionStateMachine {
             }
         }
         received.inFlight = self.inFlight.count
+        self.answered += deliveries.count
         self.lastActivity = now
         self.finishRead(&received)
         return received

@@ -55,6 +55,13 @@ struct ConnectionStateMachine<Waiter> {
         case refuse(RedisError)
     }
 
+    enum FlushEffect {
+        case none
+        case write(ByteBuffer)
+        /// More calls are coming: run ``ConnectionStateMachine/flush(at:)`` again in the next turn of the loop.
+        case lookAgain
+    }
+
     /// Calls that were handed to the channel together, and when.
     struct Batch {
         var calls: Int
@@ -63,6 +70,9 @@ struct ConnectionStateMachine<Waiter> {
 
     /// How long a server that refused the credentials is left alone.
     static var refusalRest: Duration { .seconds(5) }
+
+    /// How many turns of the loop a write may wait for more calls.
+    static var maximumLooks: Int { 32 }
 
     let settings: ConnectionSettings
     var phase = Phase.disconnected(notBefore: Instant(nanoseconds: .min))
@@ -78,6 +88,10 @@ struct ConnectionStateMachine<Waiter> {
     var outgoing = ByteBuffer()
     var unflushed = 0
     var isFlushScheduled = false
+    /// Callers that got their replies since the last write; calls that the loop saw when it last looked, and how often it has looked.
+    var answered = 0
+    var seen = 0
+    var looks = 0
     var isWritable = true
     var waiting = WaitingQueue<Waiter>()
     var lastActivity = Instant(nanoseconds: .min)
@@ -213,20 +227,37 @@ extension ConnectionStateMachine {
         return greeting
     }
 
-    /// The bytes to write now, or nil when there are none or the channel takes no more.
-    mutating func flush(at now: Instant) -> ByteBuffer? {
-        self.isFlushScheduled = false
+    /// What to write now, if anything.
+    ///
+    /// Callers that were answered together come back one after the other, and every write costs both sides a system call and a wake-up.
+    /// So while fewer have come back than were answered, and more come from one look to the next, the write waits for another turn of
+    /// the loop. A lone caller never waits, and nobody waits for one who does not come.
+    mutating func flush(at now: Instant) -> FlushEffect {
         switch self.phase {
         case .ready, .draining: break
-        case .disconnected, .opening, .refused, .closed: return nil
+        case .disconnected, .opening, .refused, .closed:
+            self.isFlushScheduled = false
+            return .none
         }
-        guard self.unflushed > 0, self.isWritable else { return nil }
+        guard self.unflushed > 0, self.isWritable else {
+            self.isFlushScheduled = false
+            return .none
+        }
+        if self.unflushed < self.answered, self.unflushed > self.seen, self.looks < Self.maximumLooks {
+            self.seen = self.unflushed
+            self.looks += 1
+            return .lookAgain
+        }
+        self.isFlushScheduled = false
+        self.answered = 0
+        self.seen = 0
+        self.looks = 0
         self.batches.append(Batch(calls: self.unflushed, at: now))
         self.unflushed = 0
         self.lastActivity = now
         let bytes = self.outgoing
         self.outgoing = ByteBuffer()
-        return bytes
+        return .write(bytes)
     }
 
     /// The channel takes bytes again, or takes no more. True when a flush has to be scheduled.

@@ -121,8 +121,11 @@ extension PipelinedConnection {
 
     private func flush() {
         let now = self.time.now()
-        guard let bytes = self.machine.withLock({ $0.flush(at: now) }) else { return }
-        self.link.write(bytes)
+        switch self.machine.withLock({ $0.flush(at: now) }) {
+        case .none: break
+        case .write(let bytes): self.link.write(bytes)
+        case .lookAgain: self.link.eventLoop.execute { self.flush() }
+        }
     }
 
     private func finish() {

@@ -24,6 +24,63 @@ import Testing
         #expect(harness.wakes == 2)
     }
 
+    /// A harness in which the callers from 1 to `count` were answered together.
+    static func answered(_ count: Int) -> MachineHarness {
+        var harness = MachineHarness.ready()
+        for caller in 1...count { harness.submit(caller) }
+        harness.flush()
+        harness.receive((1...count).map { .integer(Int64($0)) })
+        harness.wakes = 0
+        return harness
+    }
+
+    @Test func `callers who were answered together are written together when they come back`() {
+        var harness = Self.answered(3)
+        var written: [[Int]?] = []
+        for caller in 4...6 {
+            harness.submit(caller)
+            written.append(harness.look())
+        }
+        #expect(written == [nil, nil, [4, 5, 6]])
+        #expect(harness.wakes == 1)
+    }
+
+    @Test func `nobody waits for a caller who does not come back`() {
+        var harness = Self.answered(3)
+        harness.submit(4)
+        harness.submit(5)
+        let looks = [harness.look(), harness.look()]
+        #expect(looks == [nil, [4, 5]])
+        // Who comes after that wakes the loop again, and goes at once.
+        harness.submit(6)
+        let written = harness.look()
+        #expect(written == [6])
+        #expect(harness.wakes == 2)
+    }
+
+    @Test func `a lone caller is written at once, every time`() {
+        var harness = MachineHarness.ready()
+        for caller in 1...3 {
+            harness.submit(caller)
+            let written = harness.look()
+            #expect(written == [caller])
+            harness.receive([.integer(Int64(caller))])
+        }
+    }
+
+    @Test func `a write waits for a bounded number of turns, however many come`() {
+        var harness = Self.answered(100)
+        var turns = 0
+        var written: [Int]?
+        for caller in 101...200 where written == nil {
+            harness.submit(caller)
+            written = harness.look()
+            turns += 1
+        }
+        #expect(turns == Machine.maximumLooks + 1)
+        #expect(written == Array(101...100 + turns))
+    }
+
     @Test func `a batch gets its replies as one array and shifts nobody`() {
         var harness = MachineHarness.ready()
         harness.submit(1)

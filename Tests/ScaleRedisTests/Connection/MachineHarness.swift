@@ -77,11 +77,22 @@ struct MachineHarness {
         _ = self.machine.restEnded(epoch: self.machine.epoch, at: self.now)
     }
 
-    /// What is written, as the numbers of the callers.
+    /// What is written when nobody comes any more, as the numbers of the callers.
     @discardableResult
     mutating func flush() -> [Int] {
-        guard let bytes = self.machine.flush(at: self.now) else { return [] }
-        return Reading([Array(bytes.readableBytesView)]).replies.compactMap { $0.array?.last?.integer.map { Int($0) } }
+        while true {
+            if let written = self.look() { return written }
+        }
+    }
+
+    /// What is written in one turn of the loop; nil when it looks again in the next.
+    mutating func look() -> [Int]? {
+        switch self.machine.flush(at: self.now) {
+        case .none: return []
+        case .lookAgain: return nil
+        case .write(let bytes):
+            return Reading([Array(bytes.readableBytesView)]).replies.compactMap { $0.array?.last?.integer.map { Int($0) } }
+        }
     }
 
     mutating func receive(_ replies: [RedisValue], epoch: UInt64? = nil) {
