@@ -17,11 +17,12 @@ public struct DemoSettings: Sendable {
         try self.check()
         try await ListenCheck.run(self.listen)
         try await ScratchDirectory.with { scratch in
-            let metrics = PrometheusRegistry()
-            metrics.install()
-            let demo = try await DemoProcess(settings: self, scratch: scratch, metrics: metrics, logger: logger)
-            try await ServiceRunner(logger: logger).run(
-                demo.services + [DemoGreeting(demo: demo, database: self.database ?? "\(scratch.path)/profiles.sqlite")])
+            try await ServiceRunner(logger: logger).run {
+                let metrics = PrometheusRegistry()
+                metrics.install()
+                let demo = try await DemoProcess(settings: self, scratch: scratch, metrics: metrics, logger: logger)
+                return demo.services + [DemoGreeting(demo: demo, database: self.database ?? "\(scratch.path)/profiles.sqlite")]
+            }
         }
     }
 

@@ -11,16 +11,17 @@ public struct ProxySettings: Sendable {
 
     /// Balances requests until the process is told to end.
     public func run(logger: Logger) async throws {
-        try await ListenCheck.run(self.listen)
-        let proxy = try self.proxy(logger: logger)
-        let (host, instances) = (self.listen.host, self.upstreams.count)
-        try await ServiceRunner(logger: logger).run([
-            proxy,
-            WhenRunning {
-                let address = ListenAddress(host: host, port: try await proxy.address().port)
-                logger.notice("balancing", metadata: ["address": "\(address)", "instances": "\(instances)"])
-            },
-        ])
+        try await ServiceRunner(logger: logger).run {
+            try await ListenCheck.run(self.listen)
+            let proxy = try self.proxy(logger: logger)
+            return [
+                proxy,
+                WhenRunning {
+                    let address = ListenAddress(host: self.listen.host, port: try await proxy.address().port)
+                    logger.notice("balancing", metadata: ["address": "\(address)", "instances": "\(self.upstreams.count)"])
+                },
+            ]
+        }
     }
 
     func proxy(logger: Logger) throws -> ReverseProxy {

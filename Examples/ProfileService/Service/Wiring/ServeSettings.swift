@@ -20,6 +20,10 @@ public struct ServeSettings: Sendable {
     /// Serves until the process is told to end.
     public func run(logger: Logger) async throws {
         try self.check()
+        try await ServiceRunner(logger: logger).run { try await self.parts(logger) }
+    }
+
+    private func parts(_ logger: Logger) async throws -> [any Service] {
         try await ListenCheck.run(self.listen)
         let metrics = PrometheusRegistry()
         metrics.install()
@@ -37,7 +41,7 @@ public struct ServeSettings: Sendable {
         }
         self.warnOfMemory(logger)
         // Ended in reverse: first the server takes no more requests, then what it stands on may go.
-        try await ServiceRunner(logger: logger).run(stores.services + self.ownWorker(on: queue, logger) + [instance.notifier, server])
+        return stores.services + self.ownWorker(on: queue, logger) + [instance.notifier, server]
     }
 
     func check() throws {

@@ -14,12 +14,13 @@ public struct WorkerSettings: Sendable {
             throw StartError("--queue memory: lives within one process; name the file that the instances use, as sqlite:FILE")
         }
         guard self.concurrency > 0 else { throw StartError("--concurrency \(self.concurrency): must be at least 1") }
-        let queue = try Jobs.open(self.queue, logger: logger)
-        let mailer = LogMailer(logger: logger, failsFirstAttempts: self.failsFirstAttempts)
-        let concurrency = self.concurrency
-        try await ServiceRunner(logger: logger).run([
-            Jobs.worker(on: queue, concurrency: concurrency, mailer: mailer),
-            WhenRunning { logger.notice("running jobs", metadata: ["concurrency": "\(concurrency)"]) },
-        ])
+        try await ServiceRunner(logger: logger).run {
+            let queue = try Jobs.open(self.queue, logger: logger)
+            let mailer = LogMailer(logger: logger, failsFirstAttempts: self.failsFirstAttempts)
+            return [
+                Jobs.worker(on: queue, concurrency: self.concurrency, mailer: mailer),
+                WhenRunning { logger.notice("running jobs", metadata: ["concurrency": "\(self.concurrency)"]) },
+            ]
+        }
     }
 }

@@ -33,6 +33,16 @@ import Darwin
         }
     }
 
+    /// Filling a large database takes a while.
+    @Test func `a signal that comes while the program is still preparing ends it with 0, and leaves no file behind`() async throws {
+        let running = try ProfileServiceProgram.Running.start(["demo", "--listen", "127.0.0.1:0", "--seed", "200000"])
+        try await eventually("it has begun") { running.scratchFiles > 0 }
+        running.signal(SIGTERM)
+        let outcome = try await running.outcome()
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.filesLeft == 0)
+    }
+
     /// client:   signs up, its hash is computed, waits for the database ────────────────────────────── gets its answer
     /// operator:                                                        Ctrl-C, no more connections
     @Test(arguments: ["demo", "serve"], [SIGTERM, SIGINT])

@@ -15,6 +15,8 @@ enum ProfileServiceProgram {
         var status: Int32
         var output: String
         var errors: String
+        /// What it has left in its temporary directory.
+        var filesLeft: Int
     }
 
     /// The program lies beside the test bundle.
@@ -42,7 +44,9 @@ enum ProfileServiceProgram {
             process.executableURL = ProfileServiceProgram.url
             process.arguments = arguments
             process.currentDirectoryURL = directory
-            process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+            let temporary = directory.appendingPathComponent("temporary")
+            try FileManager.default.createDirectory(at: temporary, withIntermediateDirectories: true)
+            process.environment = ProcessInfo.processInfo.environment.merging(["TMPDIR": temporary.path]) { $1 }.merging(environment) { $1 }
             process.standardInput = FileHandle.nullDevice
             process.standardOutput = try Self.file(directory, "output")
             process.standardError = try Self.file(directory, "errors")
@@ -72,6 +76,11 @@ enum ProfileServiceProgram {
             }
         }
 
+        /// How many files and directories it has in its temporary directory.
+        var scratchFiles: Int {
+            (try? FileManager.default.contentsOfDirectory(atPath: self.directory.appendingPathComponent("temporary").path).count) ?? 0
+        }
+
         func signal(_ number: Int32) {
             kill(self.id, number)
         }
@@ -85,7 +94,7 @@ enum ProfileServiceProgram {
             defer { watchdog.cancel() }
             let status = try await self.ended.value()
             defer { try? FileManager.default.removeItem(at: self.directory) }
-            return Outcome(status: status, output: self.output, errors: self.errors)
+            return Outcome(status: status, output: self.output, errors: self.errors, filesLeft: self.scratchFiles)
         }
 
         private static func file(_ directory: URL, _ name: String) throws -> FileHandle {
