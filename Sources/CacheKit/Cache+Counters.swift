@@ -6,8 +6,8 @@ extension Cache {
     /// - Parameters:
     ///   - initial: where a counter that does not exist begins, before `amount` is added. `nil`: it is an error if it does not exist.
     ///   - expiresIn: the life of a counter that this call creates.
-    /// - Throws: ``CacheError`` with `missingCounter`, `counterOverflow` (the counter keeps its value), `wrongKind` where a value is stored,
-    ///   `unsupported`, or `storeUnavailable`: then it is not known whether it was added.
+    /// - Throws: ``CacheError`` with `missingCounter`, `counterOverflow` (the counter keeps its value), `wrongKind` where a value is
+    ///   stored, `unsupported`, or `storeUnavailable`: then it is not known whether it was added.
     public func increment(
         _ key: String, by amount: Int64 = 1, initial: Int64? = nil, expiresIn: Duration? = Cache.configuredExpiry
     ) async throws -> Int64 {

@@ -7,8 +7,9 @@ extension Cache {
     /// Call it after the database's commit. It goes on when the caller is cancelled.
     ///
     /// - Returns: a fence; a read that carries it sees the change for certain.
-    /// - Throws: ``CacheError`` with `notConfirmed` when the store has not confirmed within ``CacheConfiguration/invalidationTimeLimit``. The
-    ///   invalidation then stays journaled and is repeated until it is delivered. `CancellationError`: as before, its outcome is unknown.
+    /// - Throws: ``CacheError`` with `notConfirmed` when the store has not confirmed within ``CacheConfiguration/invalidationTimeLimit``.
+    ///   The invalidation then stays journaled and is repeated until it is delivered. `CancellationError`: as before, its outcome is
+    ///   unknown.
     @discardableResult
     public func invalidate(key: String) async throws -> CacheFence {
         try await self.invalidate([.key(key)])

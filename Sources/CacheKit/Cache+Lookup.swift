@@ -17,8 +17,8 @@ extension Cache {
 
     /// The value at `key`; on a miss `load` runs, once for all who wait on all nodes, and its value is stored.
     ///
-    /// What `load` throws reaches all who wait for it and is not stored. The load goes on when the caller is cancelled and somebody else waits;
-    /// it is cancelled when nobody does. `load` runs in a task of its own, with the task-local values of the caller that started it.
+    /// What `load` throws reaches all who wait for it and is not stored. The load goes on when the caller is cancelled and somebody else
+    /// waits; it is cancelled when nobody does. `load` runs in a task of its own, with the task-local values of the caller that started it.
     ///
     /// - Parameters:
     ///   - expiresIn: counted from the load's begin, since the value is as old as that. `nil`: forever. Zero or less: the value is

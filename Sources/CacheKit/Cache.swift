@@ -15,15 +15,15 @@ import Metrics
 /// no read that begins later, on any node with the same store, gets a value whose load began before; and no such load can be stored any
 /// more. No clock is compared for that.
 ///
-/// **When the store cannot be reached**, ``value(for:expiresIn:tags:fence:codec:load:)`` runs the loader, still once for all callers of this node
-/// that wait, and returns its value without storing it. ``get(_:as:codec:)`` finds nothing and ``contains(_:)`` says no. Writes, counters and
-/// deletions throw ``CacheError``: `set`, `add`, `replace`, `touch` and the counters `storeUnavailable`, after which it is not known
-/// whether they took effect; deletions and invalidations `notConfirmed`: these stay journaled in this process and are repeated until
-/// delivered, and until then this cache reads nothing from the store. Each failure is counted as `cache.errors` and logged.
+/// **When the store cannot be reached**, ``value(for:expiresIn:tags:fence:codec:load:)`` runs the loader, still once for all callers of
+/// this node that wait, and returns its value without storing it. ``get(_:as:codec:)`` finds nothing and ``contains(_:)`` says no.
+/// Writes, counters and deletions throw ``CacheError``: `set`, `add`, `replace`, `touch` and the counters `storeUnavailable`, after which
+/// it is not known whether they took effect; deletions and invalidations `notConfirmed`: these stay journaled in this process and are
+/// repeated until delivered, and until then this cache reads nothing from the store. Each failure is counted as `cache.errors` and logged.
 ///
-/// Keys are any strings. Values are any `Codable & Sendable` type; a cached `nil`, `false`, `0` or empty list is a hit like any other. A key
-/// read as another type than it was written as is a miss, and is replaced. With a ``MemoryStore`` values are kept decoded: value types are copied
-/// out, instances of a class are shared by all who read them.
+/// Keys are any strings. Values are any `Codable & Sendable` type; a cached `nil`, `false`, `0` or empty list is a hit like any other. A
+/// key read as another type than it was written as is a miss, and is replaced. With a ``MemoryStore`` values are kept decoded: value
+/// types are copied out, instances of a class are shared by all who read them.
 public final class Cache: Sendable {
     public let namespace: String
     public let configuration: CacheConfiguration

@@ -10,8 +10,8 @@ public import ScaleRedis
 /// ```
 ///
 /// Each verb is one command or one script and one round trip. Names are `namespace:v:key` for entries, `namespace:t:tag` for the epochs
-/// of tags and `namespace:s:` for the sequence; see CacheKit's `StorageName`. Epochs and sequences have no expiry: they are a few bytes each, and
-/// a server that evicts them causes misses, never stale hits.
+/// of tags and `namespace:s:` for the sequence; see CacheKit's `StorageName`. Epochs and sequences have no expiry: they are a few bytes
+/// each, and a server that evicts them causes misses, never stale hits.
 ///
 /// On a full server with `noeviction`, writes fail as "the store is down", while invalidations still succeed: they delete instead.
 public struct RedisCacheStore: CacheStore {
@@ -25,8 +25,8 @@ public struct RedisCacheStore: CacheStore {
     let longestLease: Duration
 
     /// - Parameters:
-    ///   - maximumValueSize: bytes that a record may have, its head and tags included; larger ones throw `valueTooLarge`. Redis' own limit, 512 MiB,
-    ///     by default; a megabyte already costs every client of the server milliseconds.
+    ///   - maximumValueSize: bytes that a record may have, its head and tags included; larger ones throw `valueTooLarge`. Redis' own
+    ///     limit, 512 MiB, by default; a megabyte already costs every client of the server milliseconds.
     ///   - longestLease: a stored lease that would last longer counts as none. It was written by a server whose clock was ahead.
     ///   - time: gives UTC for the records' freshness.
     public init(

@@ -3,8 +3,8 @@ import ScaleRedis
 /// The verbs of `CacheStore` that test before they write, each a script of its own.
 ///
 /// Offsets are those of CacheKit's `RecordBytes`, counted from 1 as Lua counts. Every script that may write ends with a read of its key:
-/// under client-side caching with `NOLOOP`, a write of one's own would otherwise leave the key untracked, and a later foreign write would go
-/// unnoticed. Numbers that may exceed 2^53 travel as text or bytes, since a Lua number cannot hold them.
+/// under client-side caching with `NOLOOP`, a write of one's own would otherwise leave the key untracked, and a later foreign write would
+/// go unnoticed. Numbers that may exceed 2^53 travel as text or bytes, since a Lua number cannot hold them.
 enum StoreScript {
     /// `[granted]`, `[changed]`, or `[held, token, ms]`.
     /// KEYS: entry. ARGV: bytes seen, token, lease in ms, an empty record with the token, the longest lease allowed in ms.

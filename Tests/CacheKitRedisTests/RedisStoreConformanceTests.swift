@@ -21,8 +21,8 @@ struct RedisStoreConformanceTests {
         await redis.shutdown()
     }
 
-    /// Brings everything in the namespace nearer to its end, as if time had passed: nothing has to be waited for, and a machine that is busy
-    /// for a second changes nothing.
+    /// Brings everything in the namespace nearer to its end, as if time had passed: nothing has to be waited for, and a machine that is
+    /// busy for a second changes nothing.
     private static func age(_ namespace: String, by duration: Duration, _ redis: RedisClient) async throws {
         let names = try await redis.send(RedisCommand("KEYS", [RedisArgument(namespace + "*")])).array ?? []
         let keys = names.compactMap(\.string)

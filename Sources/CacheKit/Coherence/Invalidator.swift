@@ -37,8 +37,8 @@ final class Invalidator: Sendable {
 
     /// Invalidates at the store. Goes on when the caller is cancelled.
     ///
-    /// Throws ``CacheError/Code/notConfirmed`` when the store has not confirmed within the limit, or `CancellationError`; the invalidation is then
-    /// journaled.
+    /// Throws ``CacheError/Code/notConfirmed`` when the store has not confirmed within the limit, or `CancellationError`; the
+    /// invalidation is then journaled.
     func invalidate(_ targets: [InvalidationTarget]) async throws {
         // What is loaded without the store knows of no other invalidations than these.
         self.outage.detachAll()

@@ -2,8 +2,8 @@ import ScaleCore
 
 /// The loads of one node while the store cannot be reached: still one per key, however many callers wait. Nothing is stored.
 ///
-/// Without the store a node hears of its own invalidations only. These end every joining; of what others invalidate nothing can be known, so
-/// a load is joined only while it is young.
+/// Without the store a node hears of its own invalidations only. These end every joining; of what others invalidate nothing can be known,
+/// so a load is joined only while it is young.
 final class OutageLoads: Sendable {
     /// Names one load. Callers of different types never share one.
     struct Flight: Hashable {
@@ -54,7 +54,8 @@ final class OutageLoads: Sendable {
         self.board.withLock { $0.enter(Name(key: key, type: ObjectIdentifier(Value.self)), at: now, maximumAge: self.maximumAge) }
     }
 
-    /// The value of a flight, which `load` is run for unless it is under way. Who is cancelled leaves alone; the load is cancelled when all have.
+    /// The value of a flight, which `load` is run for unless it is under way. Who is cancelled leaves alone; the load is cancelled when
+    /// all have.
     func outcome(
         of flight: Flight, load: @escaping @Sendable () async throws -> CachedObject
     ) async throws -> (value: CachedObject, role: SingleFlight<Flight, CachedObject>.Role) {

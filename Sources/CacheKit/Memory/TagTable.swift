@@ -1,7 +1,7 @@
 /// The epochs and sequences of a memory store.
 ///
-/// An epoch may be forgotten: it is created anew at random, so entries that carry the old one are missed, never wrongly current. That is how
-/// the table stays bounded: tags live in two generations, those used recently and those before; when the first is full it becomes the
+/// An epoch may be forgotten: it is created anew at random, so entries that carry the old one are missed, never wrongly current. That is
+/// how the table stays bounded: tags live in two generations, those used recently and those before; when the first is full it becomes the
 /// second, and what is not used until then is forgotten. All operations are O(1).
 struct TagTable {
     private var recent: [EntryKey: TagEpoch] = [:]

@@ -9,9 +9,9 @@ public import CacheKit
 /// print(report.skipped)      // what the store's capabilities do not cover
 /// ```
 ///
-/// Nothing in it depends on how fast the machine is, as long as no check takes ``span`` in real time. A server whose clock cannot be moved is
-/// checked by *ageing* what it stores: for a store whose only clocks are the lives and stamps of its entries, to shorten these by a minute
-/// and to wait for a minute are the same.
+/// Nothing in it depends on how fast the machine is, as long as no check takes ``span`` in real time. A server whose clock cannot be
+/// moved is checked by *ageing* what it stores: for a store whose only clocks are the lives and stamps of its entries, to shorten these
+/// by a minute and to wait for a minute are the same.
 public struct CacheStoreConformance: Sendable {
     /// What a check works with.
     public struct Subject: Sendable {
@@ -73,8 +73,8 @@ public struct CacheStoreConformance: Sendable {
     /// - Parameters:
     ///   - namespace: what the namespaces of all checks begin with, for a `passTime` that must know what to age. By default one that
     ///     nobody else uses.
-    ///   - span: how long entries live whose end is checked; ``Subject/passTime`` is called with it or a multiple. A store that can do nothing
-    ///     but wait gets some seconds here: more than a busy machine needs between two calls.
+    ///   - span: how long entries live whose end is checked; ``Subject/passTime`` is called with it or a multiple. A store that can do
+    ///     nothing but wait gets some seconds here: more than a busy machine needs between two calls.
     ///   - makeStore: the store to check; the same one or another each time.
     ///   - passTime: lets this much time pass for the store: moves its manual time, or ages what it stores.
     public init(

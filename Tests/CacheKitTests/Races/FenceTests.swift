@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test func `a read with a fence does not wait for ever for a load that does not end`() async throws {
-        let nodes = Nodes()
+        let nodes = Nodes(poll: .seconds(2) ... .seconds(4))
         let fence = try await nodes.other.invalidate(key: "k")
         let loading = Gate("the load of others")
         let others = Task {
@@ -37,7 +37,7 @@ import Testing
         }
         try await loading.waitForArrivals()
         let cache = nodes.one
-        let fenced = try await nodes.time.run(upTo: .seconds(31)) { try await cache.value(for: "k", fence: fence) { "of its own" } }
+        let fenced = try await nodes.time.run(upTo: .seconds(40)) { try await cache.value(for: "k", fence: fence) { "of its own" } }
         #expect(fenced == "of its own")
         loading.open()
         #expect(try await others.value == "late")

@@ -51,7 +51,7 @@ import Testing
     /// one:   begins, and its node dies
     /// other:                           waits for the lease's end at most, then loads
     @Test func `a node that dies in the middle of a load is waited for as long as its lease stands`() async throws {
-        let nodes = Nodes()
+        let nodes = Nodes(poll: .seconds(2) ... .seconds(4))
         let neverEnding = Gate("the load of the node that dies")
         let dead = Task {
             try await nodes.one.value(for: "k") {
@@ -61,7 +61,7 @@ import Testing
         }
         try await neverEnding.waitForArrivals()
         let cache = nodes.other
-        let heir = try await nodes.time.run(upTo: .seconds(31)) { try await cache.lookup(for: "k") { "heir" } }
+        let heir = try await nodes.time.run(upTo: .seconds(40)) { try await cache.lookup(for: "k") { "heir" } }
         #expect(heir == CacheResult(value: "heir", outcome: .loaded))
         neverEnding.open()
         #expect(try await dead.value == "late")

@@ -7,8 +7,10 @@ struct Nodes {
     let one: Cache
     let other: Cache
 
-    init() {
+    /// - Parameter poll: how often a caller looks again that waits for a load elsewhere. Longer ones make fewer steps of a long wait.
+    init(poll: ClosedRange<Duration> = CacheConfiguration().pollInterval) {
         var configuration = CacheConfiguration()
+        configuration.pollInterval = poll
         configuration.time = self.time.source
         let store = MemoryStore(time: self.time.source)
         self.one = Cache(store: store, namespace: "n", configuration: configuration)

@@ -1,3 +1,4 @@
+import Foundation
 import ScaleCore
 import ScaleTesting
 
@@ -70,9 +71,9 @@ extension SimulatedWorld {
 }
 
 /// Many schedules from one seed.
-struct Simulation {
+struct Simulation: Sendable {
     /// What was found.
-    struct Finding: CustomStringConvertible {
+    struct Finding: Sendable, CustomStringConvertible {
         let seed: UInt64
         let violation: String
         let trace: [String]
@@ -82,15 +83,35 @@ struct Simulation {
         }
     }
 
+    // The thread sanitizer sees one thread here, and is slow.
+    #if SCALE_TSAN
+    private static let share = 20
+    #else
+    private static let share = 1
+    #endif
+
     var schedules: Int
     var settings = SimulatedWorld.Settings()
 
     /// The first schedule that breaks the contract, with what happened in it.
     func firstViolation(_ random: inout SeededGenerator) async -> Finding? {
-        for number in 0..<self.schedules {
-            // Other tests have their turns meanwhile.
-            if number % 10 == 0 { await Task.yield() }
-            let seed = random.next()
+        let seeds = random.split()
+        return await Self.onAThreadOfItsOwn { self.search(seeds) }
+    }
+
+    /// Runs what computes for seconds beside Swift's own few threads, which the other tests need.
+    static func onAThreadOfItsOwn<Result: Sendable>(_ body: @escaping @Sendable () -> Result) async -> Result {
+        await withCheckedContinuation { continuation in
+            let thread = Thread { continuation.resume(returning: body()) }
+            thread.stackSize = 8 << 20
+            thread.start()
+        }
+    }
+
+    private func search(_ seeds: SeededGenerator) -> Finding? {
+        var seeds = seeds
+        for _ in 0..<(self.schedules / Self.share) {
+            let seed = seeds.next()
             guard !self.play(seed, isTracing: false).violations.isEmpty else { continue }
             let replay = self.play(seed, isTracing: true)
             return Finding(seed: seed, violation: replay.violations.first ?? "not found again in the replay", trace: replay.trace)

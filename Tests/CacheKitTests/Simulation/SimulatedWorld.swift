@@ -10,7 +10,7 @@ import ScaleTesting
 /// them stands what their shells do, without tasks. What the database holds are versions, so that the checker can tell old from new.
 final class SimulatedWorld {
     /// What a schedule is made of.
-    struct Settings {
+    struct Settings: Sendable {
         var rules = LoadingRules()
         var store = StoreRules()
         var nodes = 3
@@ -34,7 +34,7 @@ final class SimulatedWorld {
     }
 
     /// Rules of the store and of invalidation, to be switched off.
-    struct StoreRules {
+    struct StoreRules: Sendable {
         var comparesTokens = true
         var changesSequenceFirst = true
         var drawsEpochsAtRandom = true
@@ -136,7 +136,8 @@ final class SimulatedWorld {
 
     // MARK: Messages to the store
 
-    /// Sends one verb to the store, as the steps that it is made of there. The reply is `false` when its sender does not learn what became of it.
+    /// Sends one verb to the store, as the steps that it is made of there. The reply is `false` when its sender does not learn what
+    /// became of it.
     func send(from node: SimulatedNode, _ verb: String, steps: [() -> Void], reply: @escaping (Bool) -> Void) {
         let (nodeGeneration, storeGeneration) = (node.generation, self.storeGeneration)
         let answer: (Bool) -> Void = { isKnown in
