@@ -12,6 +12,8 @@ public import ScaleCore
 public struct EndpointSet: Sendable {
     private var candidates = Candidates()
     private var strategy: any BalancingStrategy
+    /// Whether the strategy is nginx's round robin: whose turn it is is known here, and nothing has to be observed.
+    private let isRoundRobin: Bool
     private var random: any RandomNumberGenerator & Sendable
     /// Endpoints that have left the set and still have calls in flight.
     private var leaving: [Member] = []
@@ -30,6 +32,7 @@ public struct EndpointSet: Sendable {
         random: some RandomNumberGenerator & Sendable = FastRandom()
     ) throws(BalancerError) {
         self.strategy = strategy
+        self.isRoundRobin = strategy is RoundRobin
         self.random = random
         try self.update(endpoints)
     }
@@ -54,8 +57,10 @@ public struct EndpointSet: Sendable {
     /// - Returns: what the outcome changed for the endpoint, if anything; worth a line in the log.
     @discardableResult
     public mutating func report(_ selection: Selection, _ outcome: CallOutcome, at now: Instant) -> HealthChange? {
-        self.strategy.observe(
-            CallObservation(id: selection.id, outcome: outcome, duration: selection.startedAt.duration(to: now), at: now))
+        if !self.isRoundRobin {
+            self.strategy.observe(
+                CallObservation(id: selection.id, outcome: outcome, duration: selection.startedAt.duration(to: now), at: now))
+        }
         if let index = self.index(of: selection.id, hint: selection.index) {
             return self.candidates.members[index].end(selection, outcome, at: now.wholeSecond, isAlone: self.isAlone)
         }
@@ -80,8 +85,11 @@ public struct EndpointSet: Sendable {
     /// Asks the strategy; an answer that is no candidate falls back to whose turn it is.
     private mutating func choose() -> Int? {
         if self.candidates.count == 1 && self.isAlone { return self.candidates.index(at: 0) }
-        let answer = self.strategy.pick(from: &self.candidates, random: &self.random)
-        if let answer, let index = self.candidates.index(at: answer) { return index }
+        if !self.isRoundRobin, let answer = self.strategy.pick(from: &self.candidates, random: &self.random),
+            let index = self.candidates.index(at: answer)
+        {
+            return index
+        }
         return self.candidates.takeTurn().flatMap { self.candidates.index(at: $0) }
     }
 
