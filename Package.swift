@@ -100,7 +100,7 @@ let package = Package(
         room("BalancerKit", ["ScaleCore", logging, metrics, tracing]),
         room(
             "BalancerKitProxy",
-            ["BalancerKit", "ScaleCore", deque, lifecycle, logging, metrics, nioCore, nioPosix]),
+            ["BalancerKit", "ScaleCore", deque, lifecycle, logging, metrics, nioCore, nioPosix, tracing]),
         room("BalancerKitTesting", ["BalancerKit", "ScaleCore", "ScaleTesting"]),
 
         // Queues.
@@ -138,9 +138,9 @@ let package = Package(
         tests(
             "BalancerKitProxyTests",
             [
-                "BalancerKit", "BalancerKitProxy", "BalancerKitTesting", "ScaleCore", "ScaleTesting", lifecycle, logging, metricsTestKit,
-                nioCore,
-                nioEmbedded, nioPosix,
+                "BalancerKit", "BalancerKitProxy", "BalancerKitTesting", "ScaleCore", "ScaleTesting", lifecycle, logging, metrics,
+                metricsTestKit,
+                nioCore, nioEmbedded, nioPosix, tracing,
             ]),
         tests(
             "QueueKitTests",

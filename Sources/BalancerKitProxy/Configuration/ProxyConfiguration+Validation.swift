@@ -3,6 +3,13 @@ extension ProxyConfiguration {
     func validate() throws(ProxyError) {
         guard !self.host.isEmpty else { throw .invalid("host", "the address to listen on is empty") }
         guard (0...65_535).contains(self.port) else { throw .invalid("port", "a port lies in 0…65535") }
+        if let unixSocket {
+            // sockaddr_un holds 108 bytes on Linux, 104 on Darwin, the closing zero included.
+            guard (1...103).contains(unixSocket.utf8.count), !unixSocket.utf8.contains(0) else {
+                throw .invalid("unixSocket", "a socket's path has 1…103 bytes, none of them zero")
+            }
+            guard !self.reusesPort else { throw .invalid("reusesPort", "there is no port to reuse with a Unix domain socket") }
+        }
         guard (1...Int(Int32.max)).contains(self.backlog) else { throw .invalid("backlog", "the backlog must be at least 1") }
         guard self.threads.map({ (1...1024).contains($0) }) ?? true else { throw .invalid("threads", "threads lie in 1…1024") }
         guard !self.routes.isEmpty else { throw .invalid("routes", "a proxy needs at least one route") }

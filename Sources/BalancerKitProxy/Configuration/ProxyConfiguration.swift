@@ -1,4 +1,5 @@
 public import BalancerKit
+public import Logging
 
 /// What a ``ReverseProxy`` listens on, where it sends requests, and within which bounds. Right as it is, but for the upstreams.
 public struct ProxyConfiguration: Sendable {
@@ -6,6 +7,10 @@ public struct ProxyConfiguration: Sendable {
     public var host = "127.0.0.1"
     /// Port to bind; 0 lets the system choose, see ``ReverseProxy/address()``.
     public var port = 8080
+    /// Path of a Unix domain socket to listen on, instead of host and port. Clients then have no address: they are `unix:`, as in nginx.
+    ///
+    /// A socket that an earlier process left there is replaced if nobody listens on it any more, and ours is removed in the end.
+    public var unixSocket: String?
     /// Connections that wait in the kernel to be accepted. The system may cap it (`net.core.somaxconn`).
     public var backlog = 4096
     /// One listening socket per event loop (`SO_REUSEPORT`) instead of one for all.
@@ -23,6 +28,13 @@ public struct ProxyConfiguration: Sendable {
     public var timeouts = ProxyTimeouts()
     public var forwarding = ForwardingPolicy()
     public var clientKeepAlive = ClientKeepAlive()
+
+    /// The level at which each request is a line in the log, once it is over: client, method, path, status, bytes of the body, duration
+    /// in microseconds, upstream. nginx's `access_log`; nil is its `off`.
+    ///
+    /// The path stands there without its query, which may hold secrets. What was refused as no HTTP has no such line but one with its
+    /// reason. A line costs more than the rest of a request; at a level that the logger leaves out it costs nothing.
+    public var accessLog: Logger.Level? = .debug
 
     /// Everything goes to one upstream.
     public init(upstream: UpstreamConfiguration) {

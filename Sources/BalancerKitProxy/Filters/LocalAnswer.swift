@@ -9,22 +9,32 @@ enum LocalAnswer {
         status: Int, keepsConnection: Bool, isAnswerToHead: Bool, server: ForwardingPolicy.ServerHeader, date: [UInt8],
         to buffer: inout ByteBuffer
     ) {
+        buffer.writeHead(estimate: 512) { writer in
+            Self.write(
+                status: status, keepsConnection: keepsConnection, isAnswerToHead: isAnswerToHead, server: server, date: date, to: &writer)
+        }
+    }
+
+    private static func write(
+        status: Int, keepsConnection: Bool, isAnswerToHead: Bool, server: ForwardingPolicy.ServerHeader, date: [UInt8],
+        to writer: inout HeadWriter
+    ) {
         let reason = HTTPStatus.reason(status)
-        buffer.write("HTTP/1.1 ")
-        buffer.writeNumber(status)
-        buffer.write(" ")
-        buffer.write(reason)
-        buffer.write("\r\n")
-        if case .replace(let name) = server { buffer.writeString("Server: \(name)\r\n") }
-        ResponseFilter.writeDate(date, to: &buffer)
-        if status == 405 { buffer.write("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n") }
-        buffer.write("Content-Type: text/plain; charset=utf-8\r\nContent-Length: ")
-        buffer.writeNumber(reason.utf8CodeUnitCount + 5)
-        buffer.write(keepsConnection ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\nConnection: close\r\n\r\n")
+        writer.write("HTTP/1.1 ")
+        writer.writeNumber(status)
+        writer.write(" ")
+        writer.write(reason)
+        writer.write("\r\n")
+        if case .replace(let name) = server { writer.write("Server: \(name)\r\n") }
+        ResponseFilter.writeDate(date, to: &writer)
+        if status == 405 { writer.write("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n") }
+        writer.write("Content-Type: text/plain; charset=utf-8\r\nContent-Length: ")
+        writer.writeNumber(reason.utf8CodeUnitCount + 5)
+        writer.write(keepsConnection ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\nConnection: close\r\n\r\n")
         guard !isAnswerToHead else { return }
-        buffer.writeNumber(status)
-        buffer.write(" ")
-        buffer.write(reason)
-        buffer.write("\n")
+        writer.writeNumber(status)
+        writer.write(" ")
+        writer.write(reason)
+        writer.write("\n")
     }
 }

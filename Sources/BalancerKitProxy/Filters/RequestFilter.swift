@@ -1,11 +1,9 @@
-import NIOCore
-
 /// Writes the head that an upstream gets for a client's request.
 ///
 /// What the proxy sets comes first, in nginx's order: Host, X-Real-IP, X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host, framing. The
 /// client's fields follow, less those of the hop (RFC 9110 §7.6.1) and those that only a trusted peer may set. Since our own fields are
 /// written and not taken over, no Connection option can remove them.
-struct RequestFilter: Sendable {
+final class RequestFilter: Sendable {
     let policy: ForwardingPolicy
     private let via: [UInt8]
 
@@ -14,27 +12,36 @@ struct RequestFilter: Sendable {
         self.via = policy.via.map { Array(("1.1 " + $0).utf8) } ?? []
     }
 
-    func write(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer, from client: ClientAddress, to buffer: inout ByteBuffer) {
+    /// - Parameter trace: fields of ours that carry the trace on; a client's own of the same names give way.
+    func write(
+        _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, from client: ClientAddress, trace: [TraceField], to writer: inout HeadWriter
+    ) {
         guard let target = head.target else { return }
-        buffer.reserveCapacity(minimumWritableBytes: bytes.count + 256)
-        buffer.write(bytes, head.methodName)
-        buffer.write(target.lacksPath ? " /" : " ")
-        buffer.write(bytes, target.pathAndQuery)
-        buffer.write(" HTTP/1.1\r\nHost: ")
-        self.writeHost(head, bytes, to: &buffer)
-        self.writeForwarded(head, bytes, from: client, to: &buffer)
-        self.writeFraming(head, to: &buffer)
+        writer.write(bytes, head.methodName)
+        writer.write(target.lacksPath ? " /" : " ")
+        writer.write(bytes, target.pathAndQuery)
+        writer.write(" HTTP/1.1\r\nHost: ")
+        self.writeHost(head, bytes, to: &writer)
+        self.writeForwarded(head, bytes, from: client, to: &writer)
+        self.writeFraming(head, to: &writer)
         if !self.via.isEmpty {
-            buffer.write("Via: ")
-            buffer.writeBytes(self.via)
-            buffer.write("\r\n")
+            writer.write("Via: ")
+            writer.write(self.via)
+            writer.write("\r\n")
+        }
+        for field in trace {
+            writer.write(field.name)
+            writer.write(": ")
+            writer.write(field.value)
+            writer.write("\r\n")
         }
         var copier = FieldCopier(bytes)
         for field in head.fields.fields where self.passes(field, head, bytes, isTrusted: client.isTrusted) {
-            copier.copy(field, to: &buffer)
+            if !trace.isEmpty, Self.isReplaced(field, bytes, by: trace) { continue }
+            copier.copy(field, to: &writer)
         }
-        copier.finish(to: &buffer)
-        buffer.write("\r\n")
+        copier.finish(to: &writer)
+        writer.write("\r\n")
     }
 
     /// Whether the client's field goes on as it is.
@@ -50,24 +57,29 @@ struct RequestFilter: Sendable {
         }
     }
 
-    private func writeHost(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer, to buffer: inout ByteBuffer) {
+    private static func isReplaced(_ field: HeaderField, _ bytes: UnsafeRawBufferPointer, by trace: [TraceField]) -> Bool {
+        let name = bytes[field.name].lazy.map(ByteClass.lowercased)
+        return trace.contains { $0.name.utf8.lazy.map(ByteClass.lowercased).elementsEqual(name) }
+    }
+
+    private func writeHost(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer, to writer: inout HeadWriter) {
         switch (self.policy.hostHeader, head.authority) {
-        case (.fixed(let host), _): buffer.writeString(host)
-        case (_, nil): buffer.writeString(self.policy.defaultHost)
-        case (.original, let authority?): buffer.write(bytes, authority.text)
+        case (.fixed(let host), _): writer.write(host)
+        case (_, nil): writer.write(self.policy.defaultHost)
+        case (.original, let authority?): writer.write(bytes, authority.text)
         case (.normalized, let authority?):
-            for index in authority.name { buffer.writeInteger(ByteClass.lowercased(bytes[index])) }
+            writer.writeLowercased(bytes, authority.name)
         }
     }
 
-    private func writeFraming(_ head: RequestHead, to buffer: inout ByteBuffer) {
+    private func writeFraming(_ head: RequestHead, to writer: inout HeadWriter) {
         switch head.framing {
         case .length(let length):
-            buffer.write("Content-Length: ")
-            buffer.writeNumber(length)
-            buffer.write("\r\n")
-        case .chunked: buffer.write("Transfer-Encoding: chunked\r\n")
-        case .none: if head.fields.contentLength != .absent { buffer.write("Content-Length: 0\r\n") }
+            writer.write("Content-Length: ")
+            writer.writeNumber(length)
+            writer.write("\r\n")
+        case .chunked: writer.write("Transfer-Encoding: chunked\r\n")
+        case .none: if head.fields.contentLength != .absent { writer.write("Content-Length: 0\r\n") }
         case .untilClose: break
         }
     }
@@ -77,39 +89,39 @@ struct RequestFilter: Sendable {
 
 extension RequestFilter {
     private func writeForwarded(
-        _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, from client: ClientAddress, to buffer: inout ByteBuffer
+        _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, from client: ClientAddress, to writer: inout HeadWriter
     ) {
-        guard !client.isTrusted else { return self.writeForwardedByTrusted(head, bytes, from: client, to: &buffer) }
-        buffer.write("\r\nX-Real-IP: ")
-        buffer.writeBytes(client.bytes)
-        buffer.write("\r\nX-Forwarded-For: ")
-        buffer.writeBytes(client.bytes)
-        buffer.write("\r\nX-Forwarded-Proto: http\r\n")
-        self.writeForwardedHost(head, bytes, to: &buffer)
+        guard !client.isTrusted else { return self.writeForwardedByTrusted(head, bytes, from: client, to: &writer) }
+        writer.write("\r\nX-Real-IP: ")
+        writer.write(client.bytes)
+        writer.write("\r\nX-Forwarded-For: ")
+        writer.write(client.bytes)
+        writer.write("\r\nX-Forwarded-Proto: http\r\n")
+        self.writeForwardedHost(head, bytes, to: &writer)
     }
 
-    private func writeForwardedHost(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer, to buffer: inout ByteBuffer) {
+    private func writeForwardedHost(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer, to writer: inout HeadWriter) {
         guard let authority = head.authority else { return }
-        buffer.write("X-Forwarded-Host: ")
-        buffer.write(bytes, authority.text)
-        buffer.write("\r\n")
+        writer.write("X-Forwarded-Host: ")
+        writer.write(bytes, authority.text)
+        writer.write("\r\n")
     }
 
     private func writeForwardedByTrusted(
-        _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, from client: ClientAddress, to buffer: inout ByteBuffer
+        _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, from client: ClientAddress, to writer: inout HeadWriter
     ) {
         let chain = Self.forwardedFor(head, bytes)
-        buffer.write("\r\nX-Real-IP: ")
-        buffer.writeString(self.realAddress(chain, peer: client.text))
-        buffer.write("\r\nX-Forwarded-For: ")
+        writer.write("\r\nX-Real-IP: ")
+        writer.write(self.realAddress(chain, peer: client.text))
+        writer.write("\r\nX-Forwarded-For: ")
         for address in chain {
-            buffer.writeString(address)
-            buffer.write(", ")
+            writer.write(address)
+            writer.write(", ")
         }
-        buffer.writeBytes(client.bytes)
-        buffer.write("\r\n")
-        self.writeKept(.xForwardedProto, head, bytes, to: &buffer) { buffer, _ in buffer.write("X-Forwarded-Proto: http\r\n") }
-        self.writeKept(.xForwardedHost, head, bytes, to: &buffer) { buffer, _ in self.writeForwardedHost(head, bytes, to: &buffer) }
+        writer.write(client.bytes)
+        writer.write("\r\n")
+        self.writeKept(.xForwardedProto, head, bytes, to: &writer) { writer, _ in writer.write("X-Forwarded-Proto: http\r\n") }
+        self.writeKept(.xForwardedHost, head, bytes, to: &writer) { writer, _ in self.writeForwardedHost(head, bytes, to: &writer) }
     }
 
     /// The elements of all X-Forwarded-For lines, in order.
@@ -135,13 +147,13 @@ extension RequestFilter {
 
     /// The first field of that name as the trusted peer sent it, or what stands for it.
     private func writeKept(
-        _ id: KnownField, _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, to buffer: inout ByteBuffer,
-        otherwise: (inout ByteBuffer, KnownField) -> Void
+        _ id: KnownField, _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, to writer: inout HeadWriter,
+        otherwise: (inout HeadWriter, KnownField) -> Void
     ) {
-        guard let field = head.fields.fields.first(where: { $0.id == id }) else { return otherwise(&buffer, id) }
-        buffer.write(bytes, field.name)
-        buffer.write(": ")
-        buffer.write(bytes, field.value)
-        buffer.write("\r\n")
+        guard let field = head.fields.fields.first(where: { $0.id == id }) else { return otherwise(&writer, id) }
+        writer.write(bytes, field.name)
+        writer.write(": ")
+        writer.write(bytes, field.value)
+        writer.write("\r\n")
     }
 }

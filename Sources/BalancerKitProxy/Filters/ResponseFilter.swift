@@ -1,5 +1,3 @@
-import NIOCore
-
 /// How a response reaches the client.
 struct ResponseDelivery: Equatable, Sendable {
     /// The framing towards the client, which may differ from the upstream's.
@@ -12,7 +10,7 @@ struct ResponseDelivery: Equatable, Sendable {
 ///
 /// The fields of the hop go, framing and Connection are our own, Server follows the policy, and Date is added where the upstream sent none
 /// (RFC 9110 §6.6.1).
-struct ResponseFilter: Sendable {
+final class ResponseFilter: Sendable {
     let policy: ForwardingPolicy
     private let server: [UInt8]
     private let via: [UInt8]
@@ -28,36 +26,35 @@ struct ResponseFilter: Sendable {
 
     /// - Parameter date: the present, as a Date field's value.
     func write(
-        _ head: ResponseHead, _ bytes: UnsafeRawBufferPointer, _ delivery: ResponseDelivery, date: [UInt8], to buffer: inout ByteBuffer
+        _ head: ResponseHead, _ bytes: UnsafeRawBufferPointer, _ delivery: ResponseDelivery, date: [UInt8], to writer: inout HeadWriter
     ) {
-        buffer.reserveCapacity(minimumWritableBytes: bytes.count + 256)
-        buffer.write("HTTP/1.1 ")
-        buffer.writeNumber(head.status)
-        buffer.write(" ")
-        buffer.write(bytes, head.reason)
-        buffer.write("\r\n")
-        buffer.writeBytes(self.server)
+        writer.write("HTTP/1.1 ")
+        writer.writeNumber(head.status)
+        writer.write(" ")
+        writer.write(bytes, head.reason)
+        writer.write("\r\n")
+        writer.write(self.server)
         var hasDate = false
         var copier = FieldCopier(bytes)
         for field in head.fields.fields {
             if field.id == .date { hasDate = true }
-            if self.passes(field, head, bytes) { copier.copy(field, to: &buffer) }
+            if self.passes(field, head, bytes) { copier.copy(field, to: &writer) }
         }
-        copier.finish(to: &buffer)
-        if !hasDate { Self.writeDate(date, to: &buffer) }
+        copier.finish(to: &writer)
+        if !hasDate { Self.writeDate(date, to: &writer) }
         if !self.via.isEmpty {
-            buffer.write("Via: ")
-            buffer.writeBytes(self.via)
-            buffer.write("\r\n")
+            writer.write("Via: ")
+            writer.write(self.via)
+            writer.write("\r\n")
         }
-        Self.writeFraming(head, bytes, delivery.framing, to: &buffer)
-        buffer.write(delivery.keepsConnection ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n")
+        Self.writeFraming(head, bytes, delivery.framing, to: &writer)
+        writer.write(delivery.keepsConnection ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n")
     }
 
-    static func writeDate(_ date: [UInt8], to buffer: inout ByteBuffer) {
-        buffer.write("Date: ")
-        buffer.writeBytes(date)
-        buffer.write("\r\n")
+    static func writeDate(_ date: [UInt8], to writer: inout HeadWriter) {
+        writer.write("Date: ")
+        writer.write(date)
+        writer.write("\r\n")
     }
 
     private func passes(_ field: HeaderField, _ head: ResponseHead, _ bytes: UnsafeRawBufferPointer) -> Bool {
@@ -74,21 +71,21 @@ struct ResponseFilter: Sendable {
     }
 
     private static func writeFraming(
-        _ head: ResponseHead, _ bytes: UnsafeRawBufferPointer, _ framing: BodyFraming, to buffer: inout ByteBuffer
+        _ head: ResponseHead, _ bytes: UnsafeRawBufferPointer, _ framing: BodyFraming, to writer: inout HeadWriter
     ) {
         switch framing {
         case .length(let length):
-            buffer.write("Content-Length: ")
-            buffer.writeNumber(length)
-            buffer.write("\r\n")
-        case .chunked: buffer.write("Transfer-Encoding: chunked\r\n")
+            writer.write("Content-Length: ")
+            writer.writeNumber(length)
+            writer.write("\r\n")
+        case .chunked: writer.write("Transfer-Encoding: chunked\r\n")
         case .untilClose: break
         case .none:
             // An answer to HEAD and a 304 may state the length that a body would have had; a 204 has none.
             guard head.status != 204, case .once(let index) = head.fields.contentLength else { return }
-            buffer.write("Content-Length: ")
-            buffer.write(bytes, head.fields.fields[index].value)
-            buffer.write("\r\n")
+            writer.write("Content-Length: ")
+            writer.write(bytes, head.fields.fields[index].value)
+            writer.write("\r\n")
         }
     }
 }

@@ -8,7 +8,7 @@ struct ConnectionOptions: Sendable {
     mutating func read(_ bytes: UnsafeRawBufferPointer, _ fields: FieldSection) {
         self.hasClose = false
         self.hasKeepAlive = false
-        self.nominated.removeAll(keepingCapacity: true)
+        if !self.nominated.isEmpty { self.nominated.removeAll(keepingCapacity: true) }
         guard fields.connectionCount > 0 else { return }
         for field in fields.fields where field.id == .connection {
             self.read(bytes, list: field.value)
@@ -34,6 +34,6 @@ struct ConnectionOptions: Sendable {
 
     /// Whether the field is nominated, and so stays on this connection.
     func nominates(_ bytes: UnsafeRawBufferPointer, _ name: Range<Int>) -> Bool {
-        self.nominated.contains { ByteScan.equals(bytes, $0, name) }
+        !self.nominated.isEmpty && self.nominated.contains { ByteScan.equals(bytes, $0, name) }
     }
 }

@@ -15,6 +15,8 @@ final class Listener: Sendable {
     private struct State {
         var workers: [NIOLoopBound<LoopWorker>] = []
         var sockets: [any Channel] = []
+        /// The path that was bound, to be removed with the socket.
+        var unixSocket: String?
     }
 
     private let plan: ProxyPlan
@@ -39,21 +41,44 @@ final class Listener: Sendable {
     func start() async throws -> ProxyAddress {
         let workers = try await self.makeWorkers()
         self.state.withLock { $0.workers = workers }
-        let configuration = self.plan.configuration
         do {
-            var port = configuration.port
-            let loops = configuration.reusesPort ? workers.map(\.eventLoop) : [self.group.next()]
-            for loop in loops {
-                let children: any EventLoopGroup = configuration.reusesPort ? loop : self.group
-                let socket = try await self.bootstrap(loop, children, workers).bind(host: configuration.host, port: port).get()
-                self.state.withLock { $0.sockets.append(socket) }
-                port = socket.localAddress?.port ?? port
-            }
-            let host = self.state.withLock { $0.sockets.first?.localAddress?.ipAddress }
-            return ProxyAddress(host: host ?? configuration.host, port: port)
+            guard let path = self.plan.configuration.unixSocket else { return try await self.bindPorts(workers) }
+            return try await self.bindUnixSocket(path, workers)
         } catch {
-            throw Self.error(error, configuration)
+            throw Self.error(error, self.plan.configuration)
         }
+    }
+
+    /// One socket for all event loops, or one for each.
+    private func bindPorts(_ workers: [NIOLoopBound<LoopWorker>]) async throws -> ProxyAddress {
+        let configuration = self.plan.configuration
+        var port = configuration.port
+        for loop in configuration.reusesPort ? workers.map(\.eventLoop) : [self.group.next()] {
+            let children: any EventLoopGroup = configuration.reusesPort ? loop : self.group
+            let socket = try await self.bootstrap(loop, children, workers).bind(host: configuration.host, port: port).get()
+            self.state.withLock { $0.sockets.append(socket) }
+            port = socket.localAddress?.port ?? port
+        }
+        let host = self.state.withLock { $0.sockets.first?.localAddress?.ipAddress }
+        return ProxyAddress(host: host ?? configuration.host, port: port)
+    }
+
+    private func bindUnixSocket(_ path: String, _ workers: [NIOLoopBound<LoopWorker>]) async throws -> ProxyAddress {
+        // A file that is left over from a process that has ended refuses connections; one that is in use takes them.
+        let isLeftOver: Bool
+        do {
+            try await ClientBootstrap(group: self.group).connect(unixDomainSocketPath: path).get().close().get()
+            isLeftOver = false
+        } catch {
+            isLeftOver = (error as? IOError)?.errnoCode == ECONNREFUSED
+        }
+        let socket = try await self.bootstrap(self.group.next(), self.group, workers)
+            .bind(unixDomainSocketPath: path, cleanupExistingSocketFile: isLeftOver).get()
+        self.state.withLock { state in
+            state.sockets.append(socket)
+            state.unixSocket = path
+        }
+        return ProxyAddress(unixSocket: path)
     }
 
     private func makeWorkers() async throws -> [NIOLoopBound<LoopWorker>] {
@@ -72,12 +97,10 @@ final class Listener: Sendable {
     private func bootstrap(
         _ loop: any EventLoop, _ children: any EventLoopGroup, _ workers: [NIOLoopBound<LoopWorker>]
     ) -> ServerBootstrap {
-        let bootstrap = ServerBootstrap(group: loop, childGroup: children)
+        var bootstrap = ServerBootstrap(group: loop, childGroup: children)
             .serverChannelOption(.backlog, value: Int32(clamping: self.plan.configuration.backlog))
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             // The default of 4 would make a burst of connections wait for as many turns of the loop.
             .serverChannelOption(.maxMessagesPerRead, value: 256)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let worker = workers.first(where: { $0.eventLoop === channel.eventLoop })?.value else {
@@ -86,12 +109,16 @@ final class Listener: Sendable {
                     try channel.pipeline.syncOperations.addHandler(ClientConnection(worker, at: worker.now()))
                 }
             }
+        guard self.plan.configuration.unixSocket == nil else { return bootstrap }
+        bootstrap = bootstrap.serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
         guard self.plan.configuration.reusesPort else { return bootstrap }
         return bootstrap.serverChannelOption(.socketOption(.init(rawValue: SO_REUSEPORT)), value: 1)
     }
 
     private static func error(_ error: any Error, _ configuration: ProxyConfiguration) -> ProxyError {
-        let place = ProxyAddress(host: configuration.host, port: configuration.port).description
+        let address = configuration.unixSocket.map(ProxyAddress.init(unixSocket:))
+        let place = (address ?? ProxyAddress(host: configuration.host, port: configuration.port)).description
         guard let error = error as? IOError else {
             return ProxyError(code: .cannotBind, message: "the address cannot be resolved or bound", place: place)
         }
@@ -130,10 +157,14 @@ final class Listener: Sendable {
     }
 
     private func closeSockets() async {
-        let sockets = self.state.withLock { state in
-            defer { state.sockets = [] }
-            return state.sockets
+        let (sockets, path) = self.state.withLock { state in
+            defer {
+                state.sockets = []
+                state.unixSocket = nil
+            }
+            return (state.sockets, state.unixSocket)
         }
         for socket in sockets { try? await socket.close().get() }
+        if let path { unlink(path) }
     }
 }

@@ -22,7 +22,8 @@ final class LoopWorker {
     private var timer: RepeatedTask?
     private var drained: EventLoopPromise<Void>?
     private var dateBytes: [UInt8] = []
-    private var dateSecond = Int64.min
+    /// Until when the date holds.
+    private var dateEnd = Instant(nanoseconds: .min)
 
     init(_ plan: ProxyPlan, on eventLoop: any EventLoop) {
         self.plan = plan
@@ -34,13 +35,13 @@ final class LoopWorker {
     func now() -> Instant { self.plan.time.now() }
 
     /// The present as a Date field's value; made once per second.
-    func date() -> [UInt8] {
+    func date(at now: Instant) -> [UInt8] {
+        if now < self.dateEnd { return self.dateBytes }
         let time = self.plan.time.utcNow()
-        let second = time.nanosecondsSinceEpoch / 1_000_000_000
-        if second != self.dateSecond {
-            self.dateSecond = second
-            self.dateBytes = HTTPDate.bytes(of: time)
-        }
+        let second: Int64 = 1_000_000_000
+        let (_, remainder) = time.nanosecondsSinceEpoch.quotientAndRemainder(dividingBy: second)
+        self.dateEnd = now.advanced(nanoseconds: remainder < 0 ? -remainder : second - remainder)
+        self.dateBytes = HTTPDate.bytes(of: time)
         return self.dateBytes
     }
 
@@ -107,10 +108,8 @@ final class LoopWorker {
         self.tally.connects += 1
         let connection = UpstreamConnection(self, to: group, selection.id, at: self.now())
         let bound = NIOLoopBound(connection, eventLoop: self.eventLoop)
-        let timeout = self.plan.configuration.timeouts.upstreamConnect.wholeNanoseconds
         let bootstrap = ClientBootstrap(group: self.eventLoop)
-            .connectTimeout(.nanoseconds(timeout))
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .connectTimeout(.nanoseconds(self.plan.times.upstreamConnect))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(bound.value) }
             }
@@ -124,12 +123,13 @@ extension ClientBootstrap {
     /// Connects without a resolver where the host is an IP address.
     fileprivate func connect(to address: Endpoint.Address) -> EventLoopFuture<any Channel> {
         switch address {
-        case .unix(let path): self.connect(unixDomainSocketPath: path)
+        case .unix(let path): return self.connect(unixDomainSocketPath: path)
         case .host(let host, let port):
-            if let address = try? SocketAddress(ipAddress: host, port: port) {
-                self.connect(to: address)
+            let bootstrap = self.channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            return if let address = try? SocketAddress(ipAddress: host, port: port) {
+                bootstrap.connect(to: address)
             } else {
-                self.connect(host: host, port: port)
+                bootstrap.connect(host: host, port: port)
             }
         }
     }
@@ -138,7 +138,7 @@ extension ClientBootstrap {
 // MARK: - The end
 
 extension LoopWorker {
-    private var idleDrainDeadline: Instant { self.now().advanced(by: self.plan.configuration.timeouts.shutdownIdle) }
+    private var idleDrainDeadline: Instant { self.now().advanced(nanoseconds: self.plan.times.shutdownIdle) }
 
     /// Lets the requests in flight finish; the future succeeds when the last client has gone.
     func drain() -> EventLoopFuture<Void> {

@@ -1,6 +1,7 @@
 import Logging
 import Metrics
 import ScaleCore
+import Tracing
 
 /// A configuration that was checked and made ready, shared by all event loops.
 final class ProxyPlan: Sendable {
@@ -15,12 +16,14 @@ final class ProxyPlan: Sendable {
     let groups: [UpstreamGroup]
     let requestFilter: RequestFilter
     let responseFilter: ResponseFilter
+    let times: ProxyTimes
     let log: ProxyLog
+    let observers: RequestObservers
     let metrics: ProxyMetrics
     let time: TimeSource
 
     init(
-        _ configuration: ProxyConfiguration, logger: Logger, metrics: any MetricsFactory, time: TimeSource
+        _ configuration: ProxyConfiguration, logger: Logger, metrics: any MetricsFactory, tracer: any Tracer, time: TimeSource
     ) throws(ProxyError) {
         try configuration.validate()
         var groups: [UpstreamGroup] = []
@@ -42,7 +45,9 @@ final class ProxyPlan: Sendable {
         self.routes = RouteTable(routes)
         self.requestFilter = RequestFilter(configuration.forwarding)
         self.responseFilter = ResponseFilter(configuration.forwarding)
+        self.times = ProxyTimes(configuration.timeouts, configuration.clientKeepAlive)
         self.log = ProxyLog(logger)
+        self.observers = RequestObservers(logger, level: configuration.accessLog, tracer: tracer)
         self.metrics = ProxyMetrics(metrics)
         self.time = time
     }

@@ -4,6 +4,7 @@ import NIOCore
 import NIOPosix
 public import ScaleCore
 public import ServiceLifecycle
+public import Tracing
 
 /// An HTTP/1.1 reverse proxy inside your process: it listens, picks an endpoint for each request, and relays bodies both ways as they come.
 ///
@@ -12,10 +13,10 @@ public import ServiceLifecycle
 /// try await proxy.run()
 /// ```
 ///
-/// What it does with a request is what nginx does with `proxy_pass`, an `upstream` with `keepalive`, and `proxy_request_buffering off`: bodies are
-/// never held, so an endpoint sees a request while the client still sends it, and neither side is read faster than the other takes it. It is
-/// stricter than nginx about what HTTP is: whatever two servers could read differently is refused, on both sides (RFC 9112). Upgrades
-/// are not offered; a request for one is answered without.
+/// What it does with a request is what nginx does with `proxy_pass`, an `upstream` with `keepalive`, and `proxy_request_buffering off`:
+/// bodies are never held, so an endpoint sees a request while the client still sends it, and neither side is read faster than the other
+/// takes it. It is stricter than nginx about what HTTP is: whatever two servers could read differently is refused, on both sides
+/// (RFC 9112). Upgrades are not offered; a request for one is answered without.
 ///
 /// A graceful shutdown stops accepting, lets requests in flight finish, closes idle connections, and takes at most
 /// ``ProxyTimeouts/shutdown``. Cancelling the task cuts all connections.
@@ -27,15 +28,21 @@ public final class ReverseProxy: Service, Sendable {
     /// Makes a proxy; nothing is bound before ``run()``.
     ///
     /// - Parameters:
-    ///   - logger: hears of refused requests (`info`) and failing upstreams (`warning`); no line holds a byte of a message.
-    ///   - metrics: where counts go; the bootstrapped system by default.
+    ///   - logger: hears of refused requests (`info`), of failing upstreams (`warning`) and of each request (``ProxyConfiguration/accessLog``);
+    ///     no line holds a query, a header field's value or a body.
+    ///   - metrics: where counts go; the bootstrapped system by default. `proxy.requests` by class of `status`, `proxy.upstream.connects`,
+    ///     `proxy.upstream.retries`, `proxy.responses.lost`, `proxy.connections.active`, `http.server.request.duration`.
+    ///   - tracer: gets a span of kind server for each request, as a child of what the client's header fields name, and writes the
+    ///     fields for the upstream (`traceparent` with a W3C tracer). Nil is the bootstrapped system's. Without a tracer a client's fields
+    ///     go on unchanged.
     ///   - time: what time-outs and endpoints' health are measured by.
     /// - Throws: ``ProxyError`` with the code `invalidConfiguration`, which names the setting.
     public init(
         _ configuration: ProxyConfiguration, logger: Logger = Logger(label: "BalancerKitProxy"),
-        metrics: any MetricsFactory = MetricsSystem.factory, time: TimeSource = .system
+        metrics: any MetricsFactory = MetricsSystem.factory, tracer: (any Tracer)? = nil, time: TimeSource = .system
     ) throws(ProxyError) {
-        self.plan = try ProxyPlan(configuration, logger: logger, metrics: metrics, time: time)
+        self.plan = try ProxyPlan(
+            configuration, logger: logger, metrics: metrics, tracer: tracer ?? InstrumentationSystem.tracer, time: time)
     }
 
     /// Where the proxy listens, with the port that the system chose. Waits until it does.

@@ -18,21 +18,24 @@ struct BodyWriter: Sendable {
     func write(
         _ ranges: [Range<Int>], of buffer: ByteBuffer, isEnd: Bool, staged: inout ByteBuffer, write: (ByteBuffer) -> Void
     ) {
-        let length = ranges.reduce(0) { $0 + $1.count }
+        var length = 0
+        for range in ranges { length += range.count }
         if length > 0 {
             if self.isChunked {
-                staged.writeNumber(length, radix: 16)
-                staged.write("\r\n")
+                staged.writeHead(estimate: 24) { head in
+                    head.writeNumber(length, radix: 16)
+                    head.write("\r\n")
+                }
             }
             for range in ranges { self.write(range, of: buffer, staged: &staged, write: write) }
-            if self.isChunked { staged.write("\r\n") }
+            if self.isChunked { staged.writeStaticString("\r\n") }
         }
-        if isEnd, self.isChunked { staged.write("0\r\n\r\n") }
+        if isEnd, self.isChunked { staged.writeStaticString("0\r\n\r\n") }
     }
 
     private func write(_ range: Range<Int>, of buffer: ByteBuffer, staged: inout ByteBuffer, write: (ByteBuffer) -> Void) {
         if range.count <= Self.copyLimit {
-            buffer.withUnsafeReadableBytes { staged.write($0, range) }
+            buffer.withUnsafeReadableBytes { _ = staged.writeBytes(UnsafeRawBufferPointer(rebasing: $0[range])) }
         } else if let slice = buffer.getSlice(at: buffer.readerIndex + range.lowerBound, length: range.count) {
             if staged.readableBytes > 0 {
                 write(staged)

@@ -5,9 +5,10 @@ import ScaleCore
 /// One request and its response: finds an upstream, sends the request, tries the next one where the rules allow it, and relays both bodies.
 ///
 /// It sits between a ``ClientConnection`` and an ``UpstreamConnection`` on the same event loop, and holds what has to survive a retry. The
-/// rule for retries is ``NextUpstream``; here is only what it decides about.
+/// rule for retries is ``NextUpstream``; here is only what it decides about. Its state and the request's body are here, the search for an
+/// upstream in `Exchange+Attempts`, the way back in `Exchange+Response`.
 final class Exchange {
-    fileprivate enum State {
+    enum State {
         /// No upstream has got anything of the request yet.
         case connecting
         /// An upstream has the request; nothing of a final response has gone to the client.
@@ -17,36 +18,42 @@ final class Exchange {
         case finished
     }
 
-    private let client: ClientConnection
-    private let worker: LoopWorker
-    private let group: UpstreamGroup
-    private let startedAt: Instant
-    private let isHead: Bool
-    private let isClientHTTP11: Bool
-    private let clientPersists: Bool
-    private let expectsContinue: Bool
-    private let isNonIdempotent: Bool
+    let client: ClientConnection
+    let worker: LoopWorker
+    let group: UpstreamGroup
+    let startedAt: Instant
+    let isHead: Bool
+    let isClientHTTP11: Bool
+    let clientPersists: Bool
+    let expectsContinue: Bool
+    let isNonIdempotent: Bool
 
-    private var state = State.connecting
+    var state = State.connecting
     /// The head for the upstream, kept for another attempt.
-    private var head: ByteBuffer
+    var head: ByteBuffer
     /// The part of the body that came before an upstream was there. What comes later is not held: reading waits.
-    private var held = ByteBuffer()
-    private var body: BodyReader
-    private let bodyWriter: BodyWriter
-    private var ranges: [Range<Int>] = []
+    var held = ByteBuffer()
+    var body: BodyReader
+    let bodyWriter: BodyWriter
+    var ranges: [Range<Int>] = []
 
-    private var next: NextUpstream?
-    private var history = CallHistory()
-    private var selection: Selection?
-    private var upstream: UpstreamConnection?
-    private var wasReused = false
+    var next: NextUpstream?
+    var history = CallHistory()
+    var selection: Selection?
+    var upstream: UpstreamConnection?
+    var wasReused = false
     /// Tells the connect that is waited for from one that came too late.
-    private var attempt = 0
-    private var delivery = ResponseDelivery(framing: .none, keepsConnection: false)
-    private var status = 0
+    var attempt = 0
+    var delivery = ResponseDelivery(framing: .none, keepsConnection: false)
+    var status = 0
+    /// Bytes of the response's body that went to the client.
+    var sentBytes = 0
+    let record: RequestRecord?
 
-    init(_ head: RequestHead, serialized: ByteBuffer, for client: ClientConnection, to group: UpstreamGroup, at now: Instant) {
+    init(
+        _ head: RequestHead, serialized: ByteBuffer, for client: ClientConnection, to group: UpstreamGroup, _ record: RequestRecord?,
+        at now: Instant
+    ) {
         self.client = client
         self.worker = client.worker
         self.group = group
@@ -57,6 +64,7 @@ final class Exchange {
         self.expectsContinue = head.expectsContinue
         self.isNonIdempotent = head.method.isNonIdempotent
         self.head = serialized
+        self.record = record
         let plan = client.worker.plan
         self.body = BodyReader(head.framing, limits: plan.headLimits, maximumLength: plan.configuration.limits.bodyLength ?? .max)
         self.bodyWriter = BodyWriter(isChunked: head.framing == .chunked)
@@ -79,7 +87,7 @@ extension Exchange {
     var wantsBody: Bool { !self.body.isFinished }
 
     /// Whether that part has somewhere to go.
-    var acceptsBody: Bool { self.upstream?.isWritable ?? false }
+    var acceptsBody: Bool { self.upstream?.port.isWritable ?? false }
 
     /// Takes the bytes that belong to the body, and leaves the rest.
     func receive(_ buffer: inout ByteBuffer) {
@@ -92,7 +100,7 @@ extension Exchange {
         case .success(let end):
             let isEnd = self.body.isFinished
             if let upstream {
-                upstream.write(self.ranges, of: buffer, isEnd: isEnd, as: self.bodyWriter)
+                upstream.port.write(self.ranges, of: buffer, isEnd: isEnd, as: self.bodyWriter)
                 if isEnd { upstream.requestEnded(at: self.worker.now()) }
             } else {
                 self.hold(buffer, isEnd: isEnd)
@@ -111,18 +119,21 @@ extension Exchange {
     }
 
     func flushUpstream() {
-        self.upstream?.flush()
+        self.upstream?.port.flush()
     }
 
     private func violated(_ violation: HTTPViolation) {
-        guard self.giveUpUpstream() else { return self.client.abort(resets: self.delivery.framing == .untilClose) }
+        let isUnanswered = self.giveUpUpstream()
+        guard isUnanswered else { return self.breakOff() }
+        self.record?.finish(
+            status: violation.requestStatus, bytes: 0, endpoint: nil, attempts: self.history.attempts, at: self.worker.now())
         self.client.reject(violation)
     }
 
     /// The client did not go on with its body.
     func bodyTimedOut() {
-        guard self.giveUpUpstream() else { return self.client.abort(resets: self.delivery.framing == .untilClose) }
-        self.worker.tally.finished(status: 408, since: self.startedAt, at: self.worker.now())
+        guard self.giveUpUpstream() else { return self.breakOff() }
+        self.finish(status: 408, at: self.worker.now())
         self.client.answer(status: 408, keepsConnection: false, isAnswerToHead: self.isHead)
     }
 
@@ -135,229 +146,55 @@ extension Exchange {
             }
         self.state = .finished
         self.detachUpstream()
-        self.report(.abandoned)
+        self.report(.abandoned, at: self.worker.now())
         return isUnanswered
     }
 
     /// The client has closed its connection: nobody waits for the response.
     func clientGone() {
         guard !self.state.isFinished else { return }
+        let endpoint = self.endpointForRecord
         _ = self.giveUpUpstream()
         self.worker.tally.clientGone()
-    }
-}
-
-// MARK: - Attempts
-
-extension Exchange {
-    private func pick(at now: Instant) {
-        switch self.group.pick(&self.history, at: now) {
-        case .unavailable:
-            self.worker.log.noUpstream(client: self.client.address)
-            self.giveUp(status: 502, at: now)
-        case .endpoint(let selection):
-            self.selection = selection
-            if let connection = self.worker.takeIdle(self.group, selection.id) {
-                self.send(on: connection, wasReused: true, at: now)
-            } else {
-                self.connect(selection)
-            }
-        }
+        // nginx's status for it, which nobody is sent.
+        self.record?.finish(status: 499, bytes: self.sentBytes, endpoint: endpoint, attempts: self.history.attempts, at: self.worker.now())
     }
 
-    private func connect(_ selection: Selection) {
-        self.state = .connecting
-        self.attempt += 1
-        let attempt = self.attempt
-        self.worker.connect(self.group, selection) { result in
-            guard self.attempt == attempt, self.state.isConnecting else {
-                if case .success(let connection) = result { connection.close() }
-                return
-            }
-            switch result {
-            case .success(let connection): self.send(on: connection, wasReused: false, at: self.worker.now())
-            case .failure(let error): self.failed(error is ChannelError ? .timeout : .error, hasAnswered: false)
-            }
-        }
-    }
-
-    private func send(on connection: UpstreamConnection, wasReused: Bool, at now: Instant) {
-        self.upstream = connection
-        self.wasReused = wasReused
-        self.state = .awaitingHead
-        self.next?.sent()
-        connection.begin(self, isHead: self.isHead)
-        connection.write(self.head)
-        if self.held.readableBytes > 0 { connection.write(self.held) }
-        let isWhole = self.body.isFinished
-        // A body that is not whole cannot be sent again, so there is no use in keeping its beginning.
-        if !isWhole { self.held = ByteBuffer() }
-        if isWhole { connection.requestEnded(at: now) }
-        connection.flush()
-        if !isWhole { self.client.resumeReading() }
-    }
-
-    /// The running attempt failed before its response head was delivered.
-    ///
-    /// - Parameter hasAnswered: whether any byte of an answer had come.
-    func failed(_ failure: UpstreamFailure, hasAnswered: Bool) {
-        guard self.state.isUnanswered, let selection else { return }
-        let now = self.worker.now()
-        self.detachUpstream()
-        let decision = self.next?.failed(failure, wasReused: self.wasReused && !hasAnswered, at: now) ?? .answer(status: 502)
-        self.wasReused = false
-        switch decision {
-        case .sameEndpoint:
-            self.worker.tally.retries += 1
-            self.connect(selection)
-        case .nextEndpoint:
-            self.worker.log.failed(failure, selection.endpoint, isLast: false)
-            self.worker.tally.retries += 1
-            self.report(failure.outcome)
-            self.pick(at: now)
-        case .answer(let status):
-            self.worker.log.failed(failure, selection.endpoint, isLast: true)
-            self.report(failure.outcome)
-            self.giveUp(status: status, at: now)
-        }
-    }
-
-    private func giveUp(status: Int, at now: Instant) {
-        self.state = .finished
-        self.worker.tally.finished(status: status, since: self.startedAt, at: now)
-        self.client.answer(
-            status: status, keepsConnection: self.body.isFinished && self.client.mayPersist(self.clientPersists, at: now),
-            isAnswerToHead: self.isHead)
-    }
-
-    private func detachUpstream() {
-        let upstream = self.upstream
-        self.upstream = nil
-        upstream?.abandon()
-    }
-
-    private func report(_ outcome: CallOutcome) {
-        guard let selection else { return }
-        self.selection = nil
-        self.group.report(selection, outcome, at: self.worker.now())
-    }
-}
-
-// MARK: - The response
-
-extension Exchange {
-    /// Whether the response has somewhere to go.
-    var clientIsWritable: Bool { self.client.isWritable }
-
-    /// A final response head has come. False when it goes no further, and another upstream is asked.
-    func deliver(_ head: ResponseHead, _ bytes: UnsafeRawBufferPointer) -> Bool {
-        let now = self.worker.now()
-        if let next, next.goesOn(after: head.status, at: now) {
-            self.failed(.status(head.status), hasAnswered: true)
-            return false
-        }
-        self.state = .relaying
-        self.status = head.status
-        let framing: BodyFraming =
-            switch head.framing {
-            case .none, .length: head.framing
-            case .chunked, .untilClose: self.isClientHTTP11 ? .chunked : .untilClose
-            }
-        // A client whose body is not wanted any more would have to be read to its end first; ending the connection is shorter.
-        let keepsConnection =
-            self.body.isFinished && framing != .untilClose && self.client.mayPersist(self.clientPersists, at: now)
-        self.delivery = ResponseDelivery(framing: framing, keepsConnection: keepsConnection)
-        self.client.stage(head, bytes, self.delivery)
-        return true
-    }
-
-    /// Body data of the response, and the head before it.
-    func deliver(_ ranges: [Range<Int>], of buffer: ByteBuffer, isEnd: Bool) {
-        self.client.write(ranges, of: buffer, isEnd: isEnd, as: BodyWriter(isChunked: self.delivery.framing == .chunked))
-    }
-
-    /// The response is whole.
-    ///
-    /// - Parameter keepsUpstream: whether the upstream's side of the connection is fit for another request.
-    func delivered(keepsUpstream: Bool) {
-        guard !self.state.isFinished else { return }
-        self.state = .finished
-        let now = self.worker.now()
-        let requestIsWhole = self.body.isFinished
-        let upstream = self.upstream
-        self.upstream = nil
-        self.report(.success)
-        self.worker.tally.finished(status: self.status, since: self.startedAt, at: now)
-        self.client.flush()
-        if keepsUpstream, requestIsWhole {
-            upstream?.keep(at: now)
-        } else {
-            upstream?.abandon()
-        }
-        self.client.finishExchange(
-            keepsConnection: self.delivery.keepsConnection, headStorage: self.head, requestIsWhole: requestIsWhole)
-    }
-
-    /// The upstream broke off in the middle of the response.
-    func lost() {
-        guard !self.state.isFinished else { return }
-        self.state = .finished
-        if let selection { self.worker.log.lost(selection.endpoint) }
-        self.detachUpstream()
-        // As nginx counts it: the endpoint did answer.
-        self.report(.success)
-        self.worker.tally.lost(status: self.status, since: self.startedAt, at: self.worker.now())
+    /// The client is in the middle of a response that will not be whole.
+    private func breakOff() {
+        self.finish(status: self.status, at: self.worker.now())
         self.client.abort(resets: self.delivery.framing == .untilClose)
     }
 
-    /// The upstream did not go on in time.
-    func upstreamTimedOut(hasAnswered: Bool) {
-        if self.state.isUnanswered {
-            self.failed(.timeout, hasAnswered: hasAnswered)
-        } else {
-            self.lost()
-        }
+    /// The endpoint that is asked, where somebody wants to know in the end.
+    var endpointForRecord: Endpoint? { self.record == nil ? nil : self.selection?.endpoint }
+
+    /// Counts the request, and tells of it where somebody listens.
+    func finish(status: Int, endpoint: Endpoint? = nil, at now: Instant) {
+        self.worker.tally.finished(status: status, after: self.startedAt.nanoseconds(to: now))
+        self.record?.finish(status: status, bytes: self.sentBytes, endpoint: endpoint, attempts: self.history.attempts, at: now)
     }
-
-    /// Flushes what was relayed in this turn of the loop.
-    func flushClient() { self.client.flush() }
-
-    /// The client has room again.
-    func clientTakesMore() { self.upstream?.resumeReading() }
-
-    /// The upstream has room again.
-    func upstreamTakesMore() { self.client.resumeReading() }
 }
 
 extension Exchange.State {
-    fileprivate var isFinished: Bool {
+    var isFinished: Bool {
         switch self {
         case .finished: true
         case .connecting, .awaitingHead, .relaying: false
         }
     }
 
-    fileprivate var isConnecting: Bool {
+    var isConnecting: Bool {
         switch self {
         case .connecting: true
         case .awaitingHead, .relaying, .finished: false
         }
     }
 
-    fileprivate var isUnanswered: Bool {
+    var isUnanswered: Bool {
         switch self {
         case .connecting, .awaitingHead: true
         case .relaying, .finished: false
-        }
-    }
-}
-
-extension UpstreamFailure {
-    /// What the failure says of the endpoint's health. Being asked for what it refuses or does not have does not make it ill.
-    fileprivate var outcome: CallOutcome {
-        switch self {
-        case .error, .timeout, .invalidHeader: .failure
-        case .status(let status): status == 403 || status == 404 ? .abandoned : .failure
         }
     }
 }

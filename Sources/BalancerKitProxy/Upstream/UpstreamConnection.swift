@@ -6,9 +6,8 @@ import ScaleCore
 ///
 /// Lives on one event loop, the one of the client that it works for. Whatever arrives while nothing was asked makes it unfit, and so does
 /// anything behind the end of a response.
-final class UpstreamConnection: ChannelDuplexHandler, LoopRegistered {
+final class UpstreamConnection: ChannelInboundHandler, LoopRegistered {
     typealias InboundIn = ByteBuffer
-    typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     private enum State {
@@ -23,46 +22,45 @@ final class UpstreamConnection: ChannelDuplexHandler, LoopRegistered {
 
     let group: UpstreamGroup
     let endpoint: EndpointID
+    let port = ConnectionPort()
     private let worker: LoopWorker
     var registryIndex = 0
-    private var context: ChannelHandlerContext?
     private var state = State.idle
     private var exchange: Exchange?
     private var parser: ResponseHeadParser
     private var body: BodyReader
     private var persists = false
     private var isHead = false
-    private var inbox = ByteBuffer()
-    private var staged = ByteBuffer()
     private var ranges: [Range<Int>] = []
     private var hasAnswered = false
     private var hasFailed = false
     private var interimCount = 0
     private var isRequestWhole = false
-    private var hasPendingRead = false
-    private var needsFlush = false
-    private let openedAt: Instant
+    private(set) var isActive = false
+    /// When the connection is too old to be kept.
+    private let agesAt: Instant
     private var requestCount = 0
-    private(set) var nextDeadline = Instant.distantFuture
+    private var receiveDeadline = Instant.distantFuture
 
     init(_ worker: LoopWorker, to group: UpstreamGroup, _ endpoint: EndpointID, at now: Instant) {
         self.worker = worker
         self.group = group
         self.endpoint = endpoint
-        self.openedAt = now
+        self.agesAt = now.advanced(nanoseconds: group.age)
         self.parser = ResponseHeadParser(limits: worker.plan.headLimits)
         self.body = BodyReader(.none, limits: worker.plan.headLimits)
     }
 
-    private var timeouts: ProxyTimeouts { self.worker.plan.configuration.timeouts }
+    private var times: ProxyTimes { self.worker.plan.times }
 
     // MARK: Channel events
 
     func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
+        self.port.attach(context)
     }
 
     func channelActive(context: ChannelHandlerContext) {
+        self.isActive = true
         self.worker.opened(self)
     }
 
@@ -87,11 +85,7 @@ final class UpstreamConnection: ChannelDuplexHandler, LoopRegistered {
             self.close()
         case .awaitingHead:
             self.hasAnswered = true
-            if self.inbox.readableBytes == 0 {
-                self.inbox = buffer
-            } else {
-                self.inbox.writeBuffer(&buffer)
-            }
+            self.port.hold(&buffer)
             self.readHeads()
         case .relaying: self.relay(buffer)
         case .closed: break
@@ -100,39 +94,33 @@ final class UpstreamConnection: ChannelDuplexHandler, LoopRegistered {
 
     func channelReadComplete(context: ChannelHandlerContext) {
         self.exchange?.flushClient()
+        self.updateReading()
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
+        let isWritable = self.port.writabilityChanged(
+            context.channel.isWritable, at: self.worker.now(), patience: self.times.upstreamSend)
         guard let exchange else { return }
-        if context.channel.isWritable {
+        if isWritable {
             self.expectProgress(at: self.worker.now())
             exchange.upstreamTakesMore()
         } else {
-            self.nextDeadline = self.worker.now().advanced(by: self.timeouts.upstreamSend)
+            // First it has to take the request; then it is waited for.
+            self.receiveDeadline = .distantFuture
         }
     }
 
-    /// Back-pressure: a read waits until the client has taken what was read before.
-    func read(context: ChannelHandlerContext) {
-        if self.acceptsBytes {
-            context.read()
-        } else {
-            self.hasPendingRead = true
-        }
-    }
-
-    func resumeReading() {
-        guard self.hasPendingRead, self.acceptsBytes, let context else { return }
-        self.hasPendingRead = false
-        self.expectProgress(at: self.worker.now())
-        context.read()
+    /// Reads on, or stops reading, by whether the client has taken what was read before.
+    func updateReading() {
+        let acceptsBytes = self.acceptsBytes
+        if self.port.setReading(acceptsBytes), acceptsBytes { self.expectProgress(at: self.worker.now()) }
     }
 
     private var acceptsBytes: Bool { self.exchange?.clientIsWritable ?? true }
 
     private func ended() {
-        guard self.context != nil else { return }
-        self.context = nil
+        guard self.port.detach() else { return }
+        self.isActive = false
         let state = self.state
         self.state = .closed
         let exchange = self.exchange
@@ -153,9 +141,6 @@ final class UpstreamConnection: ChannelDuplexHandler, LoopRegistered {
 // MARK: - Requests
 
 extension UpstreamConnection {
-    var isWritable: Bool { self.context?.channel.isWritable ?? false }
-    var isActive: Bool { self.context?.channel.isActive ?? false }
-
     /// The connection works for this exchange until it is kept or abandoned.
     func begin(_ exchange: Exchange, isHead: Bool) {
         self.exchange = exchange
@@ -166,25 +151,7 @@ extension UpstreamConnection {
         self.hasAnswered = false
         self.isRequestWhole = false
         self.interimCount = 0
-        self.nextDeadline = .distantFuture
-    }
-
-    func write(_ buffer: ByteBuffer) {
-        self.context?.write(self.wrapOutboundOut(buffer), promise: nil)
-        self.needsFlush = true
-    }
-
-    /// Writes data of the request's body; nothing is flushed.
-    func write(_ ranges: [Range<Int>], of buffer: ByteBuffer, isEnd: Bool, as writer: BodyWriter) {
-        self.staged.clear()
-        writer.write(ranges, of: buffer, isEnd: isEnd, staged: &self.staged) { self.write($0) }
-        if self.staged.readableBytes > 0 { self.write(self.staged) }
-    }
-
-    func flush() {
-        guard self.needsFlush else { return }
-        self.needsFlush = false
-        self.context?.flush()
+        self.receiveDeadline = .distantFuture
     }
 
     /// The request is written to its end; from now on the upstream is waited for.
@@ -195,20 +162,19 @@ extension UpstreamConnection {
 
     /// Begins the time for the next sign of life anew. While the client's body is still to come, it is the client that is waited for.
     private func expectProgress(at now: Instant) {
-        guard self.isWritable else { return }
-        self.nextDeadline = self.isRequestWhole ? now.advanced(by: self.timeouts.upstreamRead) : .distantFuture
+        guard self.port.isWritable else { return }
+        self.receiveDeadline = self.isRequestWhole ? now.advanced(nanoseconds: self.times.upstreamRead) : .distantFuture
     }
 
     /// The response is whole and so is the request: the connection waits for another.
     func keep(at now: Instant) {
         self.exchange = nil
         self.state = .idle
-        let rules = self.group.keepAlive
-        let mayStay = self.isActive && self.requestCount < rules.requests && self.openedAt.duration(to: now) < rules.time
+        let mayStay = self.isActive && self.requestCount < self.group.keepAlive.requests && now < self.agesAt
         guard mayStay, !self.worker.isStopping else { return self.close() }
-        self.nextDeadline = now.advanced(by: rules.idle)
+        self.port.setReading(true)
+        self.receiveDeadline = now.advanced(nanoseconds: self.group.idle)
         self.worker.keepIdle(self)
-        self.resumeReading()
     }
 
     /// The exchange has no more use for the connection, in whatever state it is.
@@ -220,8 +186,11 @@ extension UpstreamConnection {
     func close() {
         self.exchange = nil
         self.state = .closed
-        self.context?.close(promise: nil)
+        self.isActive = false
+        self.port.close()
     }
+
+    var nextDeadline: Instant { min(self.receiveDeadline, self.port.sendDeadline) }
 
     func deadlinePassed(at now: Instant) {
         switch self.state {
@@ -230,13 +199,19 @@ extension UpstreamConnection {
             self.close()
         case .awaitingHead, .relaying:
             guard let exchange else { return self.close() }
+            if self.port.hasStalled(at: now, patience: self.times.upstreamSend) {
+                return exchange.upstreamTimedOut(hasAnswered: self.hasAnswered)
+            }
+            guard self.receiveDeadline <= now else { return }
             guard exchange.clientIsWritable else {
                 // It is the client that keeps the response waiting, and its time is measured there.
-                self.nextDeadline = now.advanced(by: self.timeouts.upstreamRead)
+                self.receiveDeadline = now.advanced(nanoseconds: self.times.upstreamRead)
                 return
             }
             exchange.upstreamTimedOut(hasAnswered: self.hasAnswered)
-        case .closed: self.nextDeadline = .distantFuture
+        case .closed:
+            self.receiveDeadline = .distantFuture
+            self.port.sendingEnded()
         }
     }
 }
@@ -245,8 +220,8 @@ extension UpstreamConnection {
 
 extension UpstreamConnection {
     private func readHeads() {
-        while case .awaitingHead = self.state, self.inbox.readableBytes > 0 {
-            let progress = self.inbox.withUnsafeReadableBytes { bytes in
+        while case .awaitingHead = self.state, self.port.inbox.readableBytes > 0 {
+            let progress = self.port.inbox.withUnsafeReadableBytes { bytes in
                 Result { () throws(HTTPViolation) in try self.parser.parse(bytes, isAnswerToHead: self.isHead) }
             }
             switch progress {
@@ -260,7 +235,7 @@ extension UpstreamConnection {
 
     /// An interim response is for this hop: the client's `100 Continue` is the proxy's own.
     private func skipInterim(_ length: Int) {
-        self.inbox.moveReaderIndex(forwardBy: length)
+        self.port.inbox.moveReaderIndex(forwardBy: length)
         self.parser.reset()
         self.interimCount += 1
         if self.interimCount > Self.interimLimit { self.refuse() }
@@ -272,16 +247,16 @@ extension UpstreamConnection {
 
     private func deliver(headLength: Int) {
         let exchange = self.exchange
-        let isDelivered = self.inbox.withUnsafeReadableBytes { bytes in
+        let isDelivered = self.port.inbox.withUnsafeReadableBytes { bytes in
             exchange?.deliver(self.parser.head, UnsafeRawBufferPointer(rebasing: bytes[..<headLength])) ?? false
         }
         guard isDelivered else { return }
         self.state = .relaying
         self.body = BodyReader(self.parser.head.framing, limits: self.worker.plan.headLimits)
         self.persists = self.parser.head.persists
-        self.inbox.moveReaderIndex(forwardBy: headLength)
-        let rest = self.inbox
-        self.inbox = ByteBuffer()
+        self.port.inbox.moveReaderIndex(forwardBy: headLength)
+        let rest = self.port.inbox
+        self.port.inbox = ByteBuffer()
         self.relay(rest)
     }
 

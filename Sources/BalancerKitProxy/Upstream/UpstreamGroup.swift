@@ -5,6 +5,9 @@ import ScaleCore
 final class UpstreamGroup: Sendable {
     let rules: NextUpstreamRules
     let keepAlive: UpstreamKeepAlive
+    /// How old a connection may be, and how long unused, in nanoseconds.
+    let age: Int64
+    let idle: Int64
     /// Endpoints that may be tried, backups included.
     let endpointCount: Int
     /// The group's place in the configuration, by which an event loop finds its idle connections.
@@ -14,6 +17,8 @@ final class UpstreamGroup: Sendable {
     init(_ configuration: UpstreamConfiguration, index: Int) throws(ProxyError) {
         self.rules = configuration.nextUpstream
         self.keepAlive = configuration.keepAlive
+        self.age = configuration.keepAlive.time.wholeNanoseconds
+        self.idle = configuration.keepAlive.idle.wholeNanoseconds
         self.index = index
         self.endpointCount = configuration.endpoints.reduce(0) { $1.isDown ? $0 : $0 + 1 }
         do {

@@ -1,5 +1,4 @@
 import Metrics
-import ScaleCore
 
 /// The proxy's metrics.
 struct ProxyMetrics: Sendable {
@@ -29,8 +28,8 @@ struct ProxyMetrics: Sendable {
         self.duration = Timer(label: "http.server.request.duration", factory: factory)
     }
 
-    func record(duration: Duration) {
-        self.duration.recordNanoseconds(duration.wholeNanoseconds)
+    func record(nanoseconds: Int64) {
+        self.duration.recordNanoseconds(nanoseconds)
     }
 
     /// Adds what an event loop has counted since the last time.
@@ -59,9 +58,9 @@ struct ProxyTally {
         self.metrics = metrics
     }
 
-    mutating func finished(status: Int, since start: Instant, at now: Instant) {
+    mutating func finished(status: Int, after nanoseconds: Int64) {
         self.rejected(status: status)
-        self.metrics.record(duration: start.duration(to: now))
+        self.metrics.record(nanoseconds: nanoseconds)
     }
 
     /// A request that was refused before it was one.
@@ -70,8 +69,8 @@ struct ProxyTally {
         if self.byClass.indices.contains(index) { self.byClass[index] += 1 }
     }
 
-    mutating func lost(status: Int, since start: Instant, at now: Instant) {
-        self.finished(status: status, since: start, at: now)
+    /// A response, counted by its status already, that an upstream broke off.
+    mutating func lost() {
         self.lostResponses += 1
     }
 

@@ -1,0 +1,116 @@
+import NIOCore
+import ScaleCore
+
+// From the bytes of a head to an exchange, or to a refusal.
+
+extension ClientConnection {
+    /// Reads heads and begins exchanges until one is under way or bytes run out.
+    func advance() {
+        guard !self.isAdvancing else { return }
+        self.isAdvancing = true
+        defer { self.isAdvancing = false }
+        while self.phase.isAwaitingHead, self.port.inbox.readableBytes > 0 {
+            let progress = self.port.inbox.withUnsafeReadableBytes { bytes in
+                Result { () throws(HTTPViolation) in try self.parser.parse(bytes) }
+            }
+            switch progress {
+            case .failure(let violation): return self.reject(violation)
+            case .success(.incomplete): return self.headBegan()
+            case .success(.complete(let length)): self.begin(headLength: length)
+            }
+        }
+    }
+
+    /// The time for a head is absolute: it runs from the first byte, however slowly the others come.
+    private func headBegan() {
+        guard self.isIdle else { return }
+        self.isIdle = false
+        self.receiveDeadline = self.worker.now().advanced(nanoseconds: self.times.clientHead)
+    }
+
+    private func begin(headLength: Int) {
+        let now = self.worker.now()
+        self.requestCount += 1
+        self.phase = .exchanging
+        self.isIdle = false
+        self.receiveDeadline = .distantFuture
+        guard let target = self.parser.head.target else { return self.reject(.malformedTarget) }
+        let plan = self.worker.plan
+        let record = self.makeRecord(length: headLength, at: now)
+        let action = self.port.inbox.withUnsafeReadableBytes { plan.routes.action(for: target, $0) }
+        switch action {
+        case .forward(let group): self.forward(self.parser.head, length: headLength, to: group, record, at: now)
+        case .refuse(let status): self.refuse(status, self.parser.head, length: headLength, record, at: now)
+        case nil: self.refuse(404, self.parser.head, length: headLength, record, at: now)
+        }
+    }
+
+    /// What the access log and the tracer are told in the end; nil where neither listens.
+    private func makeRecord(length: Int, at now: Instant) -> RequestRecord? {
+        let observers = self.worker.plan.observers
+        guard observers.areListening else { return nil }
+        return self.port.inbox.withUnsafeReadableBytes { bytes in
+            RequestRecord(
+                self.parser.head, UnsafeRawBufferPointer(rebasing: bytes[..<length]), from: self.address, observers, at: now)
+        }
+    }
+
+    private func refuse(_ status: Int, _ head: RequestHead, length: Int, _ record: RequestRecord?, at now: Instant) {
+        self.port.inbox.moveReaderIndex(forwardBy: length)
+        self.worker.tally.finished(status: status, after: 0)
+        record?.finish(status: status, bytes: 0, endpoint: nil, attempts: 0, at: now)
+        self.answer(
+            status: status, keepsConnection: head.framing == .none && self.mayPersist(head.persists, at: now),
+            isAnswerToHead: head.method == .head)
+    }
+
+    private func forward(_ head: RequestHead, length: Int, to group: UpstreamGroup, _ record: RequestRecord?, at now: Instant) {
+        let plan = self.worker.plan
+        let limit = plan.configuration.limits.bodyLength ?? .max
+        if case .length(let bodyLength) = head.framing, bodyLength > limit {
+            record?.finish(status: HTTPViolation.bodyTooLarge.requestStatus, bytes: 0, endpoint: nil, attempts: 0, at: now)
+            return self.reject(.bodyTooLarge)
+        }
+        var storage = self.headStorage
+        self.headStorage = ByteBuffer()
+        storage.clear()
+        self.port.inbox.withUnsafeReadableBytes { bytes in
+            let headBytes = UnsafeRawBufferPointer(rebasing: bytes[..<length])
+            storage.writeHead(estimate: length + 256) {
+                plan.requestFilter.write(head, headBytes, from: self.address, trace: record?.traceFields ?? [], to: &$0)
+            }
+        }
+        self.port.inbox.moveReaderIndex(forwardBy: length)
+        let exchange = Exchange(head, serialized: storage, for: self, to: group, record, at: now)
+        self.exchange = exchange
+        if exchange.wantsBody { self.receiveBeginning(of: exchange, at: now) }
+        // Hands the read buffer back, so that the channel can use it again.
+        if self.port.inbox.readableBytes == 0 { self.port.inbox = ByteBuffer() }
+        if self.phase.isExchanging { exchange.start(at: now) }
+    }
+
+    /// Gives an exchange what has come of its body together with the head.
+    private func receiveBeginning(of exchange: Exchange, at now: Instant) {
+        self.receiveDeadline = now.advanced(nanoseconds: self.times.clientBody)
+        // Taken out first: a violation ends the connection and empties the inbox, while the exchange still has the bytes.
+        var bytes = self.port.inbox
+        self.port.inbox = ByteBuffer()
+        exchange.receive(&bytes)
+        if self.phase.isExchanging { self.port.inbox = bytes }
+        if !exchange.wantsBody { self.receiveDeadline = .distantFuture }
+    }
+
+    /// Whether a client that wants the connection kept may have it.
+    func mayPersist(_ isWanted: Bool, at now: Instant) -> Bool {
+        isWanted && !self.worker.isDraining && self.requestCount < self.worker.plan.configuration.clientKeepAlive.requests
+            && now < self.agesAt
+    }
+
+    /// Breaks off with the error's status. Where the next request would begin is not known any more, so the connection ends.
+    func reject(_ violation: HTTPViolation) {
+        let status = violation.requestStatus
+        self.worker.log.rejected(violation, status: status, client: self.address)
+        self.worker.tally.rejected(status: status)
+        self.answer(status: status, keepsConnection: false, isAnswerToHead: false)
+    }
+}
