@@ -25,13 +25,23 @@ final class RawConnection: Sendable {
         self.state = state
     }
 
-    static func connect(_ port: Int) async throws -> RawConnection {
+    static func connect(_ port: Int, host: String = "127.0.0.1") async throws -> RawConnection {
         let state = RawState()
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(RawHandler(state)) }
             }
-            .connect(host: "127.0.0.1", port: port).get()
+            .connect(host: host, port: port).get()
+        return RawConnection(channel, state)
+    }
+
+    static func connect(unixSocket path: String) async throws -> RawConnection {
+        let state = RawState()
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(RawHandler(state)) }
+            }
+            .connect(unixDomainSocketPath: path).get()
         return RawConnection(channel, state)
     }
 

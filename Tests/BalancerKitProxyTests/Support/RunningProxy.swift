@@ -1,13 +1,16 @@
 import BalancerKit
 import BalancerKitProxy
 import Logging
+import Metrics
 import ScaleCore
 import ScaleTesting
 import ServiceLifecycle
+import Tracing
 
 /// A proxy that listens for the length of a test.
 struct RunningProxy: Sendable {
     let port: Int
+    let address: ProxyAddress
     let log: RecordedFacts<String>
     let group: ServiceGroup
 
@@ -36,20 +39,23 @@ func configuration(_ ports: Int...) -> ProxyConfiguration {
     configuration.port = 0
     configuration.threads = 1
     configuration.timeouts.shutdownIdle = .zero
+    configuration.accessLog = nil
     return configuration
 }
 
 /// Runs a proxy around `body`, and shuts it down gracefully.
 func withProxy<Value: Sendable>(
-    _ configuration: ProxyConfiguration, time: TimeSource = .system, _ body: @Sendable (RunningProxy) async throws -> Value
+    _ configuration: ProxyConfiguration, level: Logger.Level = .trace, metrics: any MetricsFactory = NOOPMetricsHandler.instance,
+    tracer: (any Tracer)? = nil, time: TimeSource = .system, _ body: @Sendable (RunningProxy) async throws -> Value
 ) async throws -> Value {
     let log = RecordedFacts<String>()
-    let logger = Logger(label: "test") { _ in RecordingLogHandler(log) }
-    let proxy = try ReverseProxy(configuration, logger: logger, time: time)
+    let logger = Logger(label: "test") { _ in RecordingLogHandler(log, level) }
+    let proxy = try ReverseProxy(configuration, logger: logger, metrics: metrics, tracer: tracer, time: time)
     let group = ServiceGroup(services: [proxy], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     return try await withThrowingTaskGroup(of: Void.self) { tasks in
         tasks.addTask { try await group.run() }
-        let running = RunningProxy(port: try await proxy.address().port, log: log, group: group)
+        let address = try await proxy.address()
+        let running = RunningProxy(port: address.port, address: address, log: log, group: group)
         do {
             let value = try await body(running)
             await group.triggerGracefulShutdown()
@@ -66,10 +72,11 @@ func withProxy<Value: Sendable>(
 private struct RecordingLogHandler: LogHandler {
     let log: RecordedFacts<String>
     var metadata: Logger.Metadata = [:]
-    var logLevel = Logger.Level.trace
+    var logLevel: Logger.Level
 
-    init(_ log: RecordedFacts<String>) {
+    init(_ log: RecordedFacts<String>, _ level: Logger.Level) {
         self.log = log
+        self.logLevel = level
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {

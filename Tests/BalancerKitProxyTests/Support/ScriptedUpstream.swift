@@ -55,16 +55,22 @@ final class ScriptedUpstream: Sendable {
         self.script = script
     }
 
-    static func start(answersHeads: Bool = false, _ script: @escaping Script = { _ in [.send(ok("hello"))] }) async throws
+    /// - Parameter unixSocket: where to listen instead of on a TCP port.
+    static func start(answersHeads: Bool = false, unixSocket: String? = nil, _ script: @escaping Script = { _ in [.send(ok("hello"))] })
+        async throws
         -> ScriptedUpstream
     {
         let upstream = ScriptedUpstream(answersHeads: answersHeads, script)
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+        let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(Handler(upstream)) }
             }
-            .bind(host: "127.0.0.1", port: 0).get()
+        let channel =
+            if let unixSocket {
+                try await bootstrap.bind(unixDomainSocketPath: unixSocket).get()
+            } else {
+                try await bootstrap.serverChannelOption(.socketOption(.so_reuseaddr), value: 1).bind(host: "127.0.0.1", port: 0).get()
+            }
         upstream.server.withLock { $0 = channel }
         return upstream
     }
@@ -153,22 +159,33 @@ final class ScriptedUpstream: Sendable {
         }
 
         private func next() -> (String, String, Int)? {
-            // Large bodies are only counted until they are whole.
-            guard let view = self.bytes.getString(at: self.bytes.readerIndex, length: min(self.bytes.readableBytes, 64 << 10)),
-                let headEnd = view.range(of: "\r\n\r\n")
+            // Lengths are those of the bytes: what is no UTF-8 is longer as text.
+            guard let length = Self.headLength(self.bytes.readableBytesView.prefix(64 << 10)),
+                let head = self.text(from: 0, length)
             else { return nil }
-            let head = String(view[..<headEnd.upperBound])
-            if self.upstream.answersHeads { return (head, "", head.utf8.count) }
-            if let length = RawMessage.field("Content-Length", in: head).flatMap({ Int($0) }) {
-                guard self.bytes.readableBytes >= head.utf8.count + length else { return nil }
-                let body = self.bytes.getString(at: self.bytes.readerIndex + head.utf8.count, length: length) ?? ""
-                return (head, body, head.utf8.count + length)
+            if self.upstream.answersHeads { return (head, "", length) }
+            // Large bodies are only counted until they are whole.
+            if let bodyLength = RawMessage.field("Content-Length", in: head).flatMap({ Int($0) }) {
+                guard self.bytes.readableBytes >= length + bodyLength else { return nil }
+                return (head, self.text(from: length, bodyLength) ?? "", length + bodyLength)
             }
-            guard RawMessage.field("Transfer-Encoding", in: head) != nil else { return (head, "", head.utf8.count) }
-            let rest = self.bytes.getString(
-                at: self.bytes.readerIndex + head.utf8.count, length: self.bytes.readableBytes - head.utf8.count)
-            guard let rest, rest.hasSuffix("0\r\n\r\n") else { return nil }
-            return (head, rest, head.utf8.count + rest.utf8.count)
+            guard RawMessage.field("Transfer-Encoding", in: head) != nil else { return (head, "", length) }
+            guard let rest = self.text(from: length, self.bytes.readableBytes - length), rest.hasSuffix("0\r\n\r\n") else { return nil }
+            return (head, rest, self.bytes.readableBytes)
+        }
+
+        private func text(from offset: Int, _ length: Int) -> String? {
+            self.bytes.getString(at: self.bytes.readerIndex + offset, length: length)
+        }
+
+        private static func headLength(_ bytes: ByteBufferView) -> Int? {
+            var matched = 0
+            let end: [UInt8] = [13, 10, 13, 10]
+            for (offset, byte) in bytes.enumerated() {
+                matched = byte == end[matched] ? matched + 1 : byte == end[0] ? 1 : 0
+                if matched == end.count { return offset + 1 }
+            }
+            return nil
         }
 
         private func run(_ action: Action, _ context: ChannelHandlerContext) {
