@@ -28,10 +28,12 @@ let package = Package(
     ],
     targets: [
         .target(name: "Harness", swiftSettings: swiftSettings),
+        .target(name: "CHTTPLoad"),
         .target(name: "CRedisBaseline", linkerSettings: [.linkedLibrary("hiredis")]),
         .executableTarget(
             name: "bench",
             dependencies: [
+                "CHTTPLoad",
                 "CRedisBaseline",
                 "Harness",
                 scaleKit("BalancerKit"),

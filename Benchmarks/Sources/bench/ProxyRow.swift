@@ -1,6 +1,7 @@
 import ArgumentParser
 import BalancerKit
 import BalancerKitProxy
+import CHTTPLoad
 import Foundation
 import Harness
 import Logging
@@ -71,19 +72,15 @@ enum ProxyRow {
         """
     }
 
-    /// Loads a proxy with wrk and divides the processor time of its process by the requests.
+    /// Keeps a proxy busy and divides the processor time of its process by the requests.
     private static func microsecondsPerRequest(port: Int, process id: Int32) async throws -> Double {
         guard let before = CPUTime.of(process: id) else { throw Failure(description: "the proxy on port \(port) has ended") }
-        let output = try Shell.run(
-            "wrk", ["-t1", "-c\(Self.connections)", "-d\(Self.seconds)s", "http://127.0.0.1:\(port)/"])
-        guard let after = CPUTime.of(process: id),
-            let requests = output.split(separator: "\n").first(where: { $0.contains(" requests in ") })?.split(separator: " ").first
-                .flatMap({ Double($0) }), requests > 0
-        else { throw Failure(description: "wrk reported no requests:\n\(output)") }
-        guard !output.contains("Non-2xx"), !output.contains("Socket errors") else {
-            throw Failure(description: "wrk saw errors:\n\(output)")
+        var error: UnsafePointer<CChar>?
+        let requests = http_load(Int32(port), Int32(Self.connections), Double(Self.seconds), &error)
+        guard requests > 0, let after = CPUTime.of(process: id) else {
+            throw Failure(description: "the load on port \(port) failed: \(error.map { String(cString: $0) } ?? "no response")")
         }
-        return (after - before) / requests * 1e6
+        return (after - before) / Double(requests) * 1e6
     }
 
     private static func waitFor(port: Int) async throws {
