@@ -11,7 +11,7 @@ enum MemoryRow {
         let cache = Cache(store: MemoryStore(), namespace: "bench")
         let dictionary = Box()
         for (index, key) in Self.keys.enumerated() {
-            try await cache.set(key, to: index, expiresIn: nil)
+            try await cache.set(index, for: key, expiresIn: nil)
             dictionary.values.withLock { $0[key] = index }
         }
         let pairs = try await interleaved(rounds: rounds) {
