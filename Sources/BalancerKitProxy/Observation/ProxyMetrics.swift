@@ -39,7 +39,9 @@ struct ProxyMetrics: Sendable {
         if tally.retries > 0 { self.retries.increment(by: tally.retries) }
         if tally.connects > 0 { self.connects.increment(by: tally.connects) }
         if tally.lostResponses > 0 { self.lost.increment(by: tally.lostResponses) }
-        if tally.opened != tally.closed { self.active.increment(by: Double(tally.opened - tally.closed)) }
+        // Two steps, since a meter takes no negative one.
+        if tally.opened > tally.closed { self.active.increment(by: Double(tally.opened - tally.closed)) }
+        if tally.closed > tally.opened { self.active.decrement(by: Double(tally.closed - tally.opened)) }
     }
 }
 

@@ -149,7 +149,10 @@ import Testing
 
     @Test func `a response during the shutdown says that it is the last`() async throws {
         let upstream = try await ScriptedUpstream.start { _ in [] }
-        try await withProxy(configuration(upstream.port)) { (proxy: RunningProxy) async throws in
+        var configuration = configuration(upstream.port)
+        // Longer than a busy machine takes for the test.
+        configuration.timeouts.shutdown = .seconds(120)
+        try await withProxy(configuration) { (proxy: RunningProxy) async throws in
             let connection = try await proxy.connect()
             try await connection.send(get())
             try await eventually("the upstream is asked") { upstream.requests.count == 1 }
