@@ -85,7 +85,11 @@ struct CacheDownRules {
             #expect(try await service.request("GET", "/healthz").status == 200)
 
             try await cache.start()
-            try await eventually("everything is ready") { try await service.request("GET", "/readyz").status == 200 }
+            for instance in 0..<2 {
+                try await eventually("everything is ready") {
+                    try await service.request("GET", "/readyz", onInstance: instance).status == 200
+                }
+            }
             try await eventually("the list is cached") { try await service.list().outcome == "hit" }
         }
     }
