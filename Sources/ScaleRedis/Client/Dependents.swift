@@ -18,7 +18,7 @@ final class Dependents: Sendable {
             state.closers[state.next] = close
             return state.next
         }
-        guard let id else { throw RedisError(code: .clientShutDown, message: "the client was shut down") }
+        guard let id else { throw .clientShutDown }
         return id
     }
 

@@ -3,9 +3,7 @@ import NIOCore
 import ScaleCore
 
 extension ConnectionStateMachine {
-    static var shutDownError: RedisError {
-        RedisError(code: .clientShutDown, message: "the client was shut down")
-    }
+    static var shutDownError: RedisError { .clientShutDown }
 
     /// The channel failed or ended, or could not be made.
     mutating func lost(epoch: UInt64, _ error: RedisError, at now: Instant, using random: inout some RandomNumberGenerator) -> Turn {

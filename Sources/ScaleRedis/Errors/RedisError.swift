@@ -55,6 +55,10 @@ public struct RedisError: Error, Sendable, CustomStringConvertible {
 }
 
 extension RedisError {
+    static let clientShutDown = RedisError(code: .clientShutDown, message: "the client was shut down")
+}
+
+extension RedisError {
     /// The kinds of failure; compare with `==`.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
         private enum Kind: String, Sendable {

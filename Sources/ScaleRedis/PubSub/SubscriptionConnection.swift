@@ -30,6 +30,8 @@ final class SubscriptionConnection: Sendable {
     }
 
     /// Connects and subscribes; returns when the server has confirmed every channel and pattern.
+    ///
+    /// Throws ``RedisError/Code/clientShutDown`` when the connection was closed, or is before that.
     func open() async throws {
         let now = self.time.now()
         self.act(self.machine.withLock { $0.start(at: now) })
@@ -91,9 +93,22 @@ final class SubscriptionConnection: Sendable {
         self.buffer.withLock { $0.cancel(token) }?.resume(throwing: CancellationError())
     }
 
-    /// Ends the subscription; consumers read what is buffered and then the end.
+    /// Whether a caller waits for the first subscription.
+    var isAwaited: Bool {
+        self.start.withLock { start in
+            switch start {
+            case .pending(let continuation): continuation != nil
+            case .done: false
+            }
+        }
+    }
+
+    /// Ends the subscription; consumers read what is buffered and then the end. Who still waits for it to begin gets an error.
     func close() {
         self.machine.withLock { $0.close() }
+        var error = RedisError.clientShutDown
+        error.address = self.link.address
+        self.takeStart(error)?.resume(throwing: error)
         self.finish(.finished)
     }
 

@@ -46,7 +46,12 @@ struct SubscriptionStateMachine: Sendable {
 
     var epoch: UInt64 { self.opening.epoch }
 
+    /// Begins the first attempt. A subscription that the client has closed before it came this far never connects.
     mutating func start(at now: Instant) -> Effect {
+        switch self.phase {
+        case .closed: return .fail(.clientShutDown)
+        case .idle, .opening, .subscribing, .live: break
+        }
         self.startDeadline = now.advanced(by: self.settings.connectTimeout)
         self.phase = .opening
         return .reconnect(epoch: self.opening.begin(), after: .zero)

@@ -72,6 +72,16 @@ import Testing
         .array([.bulk(Array("message".utf8)), .bulk(Array(channel.utf8)), .bulk([1])])
     }
 
+    @Test func `closed before it began, it fails and makes no attempt`() {
+        var harness = Harness()
+        harness.machine.close()
+        harness.note([harness.machine.start(at: harness.now)])
+        #expect(harness.effects == ["fail clientShutDown"])
+        #expect(harness.machine.isClosed)
+        let isAttempted = harness.machine.restEnded(epoch: harness.machine.epoch, at: harness.now)
+        #expect(!isAttempted)
+    }
+
     @Test func `it has started when every channel and pattern is confirmed`() {
         var harness = Harness(channels: ["a", "b"], patterns: ["p*"])
         harness.note([harness.machine.start(at: harness.now)])
