@@ -6,7 +6,7 @@ public struct RedisError: Error, Sendable, CustomStringConvertible {
     public enum Outcome: Sendable, Hashable {
         /// The command was never written, or the server refused it: doing it again is safe.
         case notExecuted
-        /// The command was written and its reply never came: it may or may not have taken effect.
+        /// The command was written and its reply never came, or does not tell: it may have taken effect, or a part of it, or not.
         case unknown
     }
 
