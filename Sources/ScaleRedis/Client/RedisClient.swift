@@ -33,6 +33,7 @@ public final class RedisClient: RedisCommandSender, Service {
     public init(_ url: String, configuration: RedisConfiguration = .init()) throws(RedisError) {
         try configuration.validate()
         self.url = try RedisURL(url)
+        try self.url.validate(with: configuration)
         self.configuration = configuration
         self.connector = try ChannelConnector(url: self.url, configuration: configuration)
         let connection = Self.makeConnection(self.url, configuration, self.connector, reconnects: true)

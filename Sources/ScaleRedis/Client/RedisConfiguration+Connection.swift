@@ -24,6 +24,17 @@ extension RedisConfiguration {
     }
 }
 
+extension RedisURL {
+    /// Checks the URL together with the configuration: a user cannot sign in without a password.
+    func validate(with configuration: RedisConfiguration) throws(RedisError) {
+        let greeting = Greeting(configuration, url: self)
+        guard greeting.user != nil, greeting.password == nil else { return }
+        throw RedisError(
+            code: .invalidConfiguration, message: "a user is given without a password, in the URL or the configuration",
+            address: self.address)
+    }
+}
+
 extension ConnectionSettings {
     init(_ configuration: RedisConfiguration, url: RedisURL, reconnects: Bool) {
         self.connectTimeout = configuration.connectTimeout
@@ -40,7 +51,8 @@ extension ConnectionSettings {
 
 extension Greeting {
     init(_ configuration: RedisConfiguration, url: RedisURL) {
-        self.user = url.password == nil ? configuration.user : url.user
+        // The configuration's user belongs to the configuration's password, so a URL's password never goes with it.
+        self.user = url.user ?? (url.password == nil ? configuration.user : nil)
         self.password = url.password ?? configuration.password
         self.clientName = configuration.clientName
         self.database = url.database

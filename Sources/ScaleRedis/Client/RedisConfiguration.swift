@@ -4,10 +4,12 @@ public import ScaleCore
 
 /// How a ``RedisClient`` connects, waits and bounds itself. Right when empty.
 public struct RedisConfiguration: Sendable {
-    /// The ACL user; nil is the server's `default` user. A user in the URL takes precedence.
+    /// The ACL user; nil is the server's `default` user. A user in the URL takes precedence, and so does a password there: without a
+    /// user beside it, it is the `default` user's. A user needs a password, here or in the URL.
     public var user: String?
 
-    /// Sent with `AUTH` on every connection. A password in the URL takes precedence.
+    /// Sent with `AUTH` on every connection, also with a user that the URL names without a password. A password in the URL takes
+    /// precedence.
     public var password: Secret?
 
     /// Shown by the server's `CLIENT LIST`, and set again on every connection; nil sets none. Default `scalekit`.

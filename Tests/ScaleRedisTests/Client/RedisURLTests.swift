@@ -58,13 +58,37 @@ import Testing
         }
     }
 
-    @Test func `credentials of the URL come before those of the configuration, user and password together`() throws {
+    /// The URL, whether the configuration has user and password, and what `AUTH` is sent with.
+    @Test(
+        arguments: [
+            ("redis://localhost", true, true, "configured", "configured"),
+            ("redis://localhost", false, true, nil, "configured"),
+            ("redis://localhost", false, false, nil, nil),
+            ("redis://:mine@localhost", true, true, nil, "mine"),
+            ("redis://bob:mine@localhost", true, true, "bob", "mine"),
+            ("redis://bob@localhost", false, true, "bob", "configured"),
+            ("redis://bob@localhost", true, true, "bob", "configured"),
+        ] as [(String, Bool, Bool, String?, String?)])
+    func `user and password of the URL come before those of the configuration, each by itself`(
+        text: String, hasUser: Bool, hasPassword: Bool, user: String?, password: String?
+    ) throws {
         var configuration = RedisConfiguration()
-        configuration.user = "other"
-        configuration.password = Secret("other")
-        let own = Greeting(configuration, url: try RedisURL("redis://:mine@localhost"))
-        #expect(own.user == nil && own.password == Secret("mine"))
-        let configured = Greeting(configuration, url: try RedisURL("redis://localhost"))
-        #expect(configured.user == "other" && configured.password == Secret("other"))
+        if hasUser { configuration.user = "configured" }
+        if hasPassword { configuration.password = Secret("configured") }
+        let url = try RedisURL(text)
+        try url.validate(with: configuration)
+        let greeting = Greeting(configuration, url: url)
+        #expect(greeting.user == user)
+        #expect(greeting.password?.reveal() == password)
+    }
+
+    @Test(
+        arguments: [("redis://bob@localhost", nil), ("redis://bob:@localhost", nil), ("redis://localhost", "bob")] as [(String, String?)])
+    func `a user without any password is an error of the configuration`(text: String, user: String?) {
+        var configuration = RedisConfiguration()
+        configuration.user = user
+        let error = #expect(throws: RedisError.self) { _ = try RedisClient(text, configuration: configuration) }
+        #expect(error?.code == .invalidConfiguration)
+        #expect(error?.message.contains("password") == true)
     }
 }

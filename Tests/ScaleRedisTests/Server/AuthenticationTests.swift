@@ -36,6 +36,12 @@ struct AuthenticationTests {
         try await redis.ping()
     }
 
+    @Test func `the URL's user signs in with the password of the configuration`() async throws {
+        let server = try await PrivateRedis.running("--user", "bob", "on", ">pw", "~*", "+@all")
+        let redis = try RedisClient("redis://bob@127.0.0.1:\(server.port)", configuration: .test { $0.password = Secret("pw") })
+        #expect(try await redis.send(RedisCommand("ACL", ["WHOAMI"])).string == "bob")
+    }
+
     @Test func `credentials that are corrected on the server work without a new client`() async throws {
         let server = try await PrivateRedis.running("--requirepass", "old")
         let time = ManualTime()
