@@ -1,6 +1,7 @@
 /// What went wrong with a command, a connection or a setting, and whether the command may have been executed.
 ///
-/// Neither the message nor the description ever holds an argument, a value or a credential.
+/// Neither the message nor the description holds an argument, a value or a credential: of the server's own sentences, what they quote is
+/// left out (see ``RedisServerError``).
 public struct RedisError: Error, Sendable, CustomStringConvertible {
     /// What is known about the command's effect on the server.
     public enum Outcome: Sendable, Hashable {
