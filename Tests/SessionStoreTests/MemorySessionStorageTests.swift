@@ -33,6 +33,30 @@ import Testing
         #expect(try await storage.load(used) != nil)
     }
 
+    @Test func `logins and logouts leave nothing behind, and sessions that stay still end in time`() {
+        var table = SessionTable()
+        var now = Instant(nanoseconds: 0)
+        let kept = (0..<100).map { _ in SessionKey(SessionID()) }
+        for key in kept { _ = table.create(key, payload: [1], policy: self.policy, at: now) }
+        for _ in 0..<10_000 {
+            let (key, next) = (SessionKey(SessionID()), SessionKey(SessionID()))
+            let creation = table.create(key, payload: [1], policy: self.policy, at: now)
+            #expect(creation == .created(SessionVersion(rawValue: 1)))
+            let rotation = table.rotate(
+                key, to: next, payload: [1], ifVersion: SessionVersion(rawValue: 1), lifetime: .kept, policy: self.policy, at: now)
+            #expect(rotation == .written(SessionVersion(rawValue: 2)))
+            #expect(table.nodeCount <= 2 * table.count + 64)
+            let isDeleted = table.delete(next, at: now)
+            #expect(isDeleted)
+            #expect(table.nodeCount <= 2 * table.count + 64)
+        }
+        #expect(table.count == kept.count)
+        now = now.advanced(by: .seconds(11))
+        for _ in 0..<100 { _ = table.load(SessionKey(SessionID()), at: now) }
+        #expect(table.count == 0)
+        #expect(table.nodeCount <= 64)
+    }
+
     @Test func `a full storage refuses a new session, and no living one makes room`() async throws {
         let storage = MemorySessionStorage(maximumCount: 2, time: self.time.source)
         let keys = (0..<3).map { _ in SessionKey(SessionID()) }

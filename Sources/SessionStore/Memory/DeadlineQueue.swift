@@ -11,7 +11,16 @@ struct DeadlineQueue<Element: Sendable>: Sendable {
         static func == (left: Node, right: Node) -> Bool { left.deadline == right.deadline }
     }
 
-    private var nodes = Heap<Node>()
+    private var nodes: Heap<Node>
+
+    init() {
+        self.nodes = Heap()
+    }
+
+    /// O(n), which n insertions are not.
+    init(_ elements: some Sequence<(element: Element, deadline: Instant)>) {
+        self.nodes = Heap(elements.map { Node(deadline: $0.deadline, element: $0.element) })
+    }
 
     var count: Int { self.nodes.count }
 

@@ -3,8 +3,9 @@ package import ScaleCore
 /// The sessions of one process, as a value: every verb of ``SessionStorage`` as one step at a given time.
 ///
 /// Entries are removed when they are over: each has one node in a queue ordered by the time at which it would have ended when the node
-/// was made. A use only moves the entry's own deadline; the node that comes up too early goes back into the queue. So a verb costs O(log n)
-/// amortized, and what is over does not stay longer than until the next verbs.
+/// was made. A use only moves the entry's own deadline; the node that comes up too early goes back into the queue. An entry that is deleted
+/// leaves its node behind; when most nodes are such, the queue is made anew. So a verb costs O(log n) amortized, what is over does not stay
+/// longer than until the next verbs, and the queue is never much longer than there are entries.
 package struct SessionTable: Sendable {
     private struct Entry {
         var payload: [UInt8]
@@ -24,6 +25,9 @@ package struct SessionTable: Sendable {
 
     /// How many sessions are held, some of them possibly over.
     package var count: Int { self.entries.count }
+
+    /// How many nodes wait in the queue of deadlines: at most twice ``count``, and 64.
+    package var nodeCount: Int { self.deadlines.count }
 
     package mutating func load(_ key: SessionKey, at now: Instant) -> StoredSession? {
         self.removeDue(at: now)
@@ -53,7 +57,7 @@ package struct SessionTable: Sendable {
         guard var entry = self.live(key, at: now) else { return .ended }
         guard entry.version == version else { return .conflict }
         guard Self.use(&entry, policy: policy, at: now) else {
-            self.entries[key] = nil
+            self.remove(key)
             return .ended
         }
         entry.payload = payload
@@ -65,7 +69,7 @@ package struct SessionTable: Sendable {
     package mutating func delete(_ key: SessionKey, at now: Instant) -> Bool {
         self.removeDue(at: now)
         guard self.live(key, at: now) != nil else { return false }
-        self.entries[key] = nil
+        self.remove(key)
         return true
     }
 
@@ -73,7 +77,7 @@ package struct SessionTable: Sendable {
         self.removeDue(at: now)
         guard var entry = self.live(key, at: now) else { return false }
         guard Self.use(&entry, policy: policy, at: now) else {
-            self.entries[key] = nil
+            self.remove(key)
             return false
         }
         self.entries[key] = entry
@@ -92,7 +96,7 @@ package struct SessionTable: Sendable {
             case .kept: entry.createdAt
             case .restarted: now
             }
-        self.entries[old] = nil
+        self.remove(old)
         guard policy.remainingLife(atAge: createdAt.duration(to: now)) > .zero else { return .ended }
         let next = SessionVersion(rawValue: version.rawValue &+ 1)
         self.insert(new, payload: payload, version: next, createdAt: createdAt, policy: policy, at: now)
@@ -119,7 +123,7 @@ package struct SessionTable: Sendable {
     private mutating func live(_ key: SessionKey, at now: Instant) -> Entry? {
         guard let entry = self.entries[key] else { return nil }
         guard entry.deadline > now else {
-            self.entries[key] = nil
+            self.remove(key)
             return nil
         }
         return entry
@@ -131,6 +135,19 @@ package struct SessionTable: Sendable {
         let deadline = now.advanced(by: policy.remainingLife(atAge: createdAt.duration(to: now)))
         self.entries[key] = Entry(payload: payload, version: version, createdAt: createdAt, usedAt: now, deadline: deadline)
         self.deadlines.insert(key, at: deadline)
+        self.sweepNodes()
+    }
+
+    /// Removes an entry before its time; its node stays in the queue.
+    private mutating func remove(_ key: SessionKey) {
+        self.entries[key] = nil
+        self.sweepNodes()
+    }
+
+    /// Makes the queue anew when most of its nodes belong to no entry. O(n), after at least as many removals.
+    private mutating func sweepNodes() {
+        guard self.deadlines.count > 2 * self.entries.count + 64 else { return }
+        self.deadlines = DeadlineQueue(self.entries.lazy.map { (element: $0.key, deadline: $0.value.deadline) })
     }
 
     /// Starts the idle time anew. False when the session is over by the policy.
@@ -144,6 +161,7 @@ package struct SessionTable: Sendable {
 
     /// Looks at no more than sixteen due nodes by default, so that one call never pays for a whole night's sessions.
     private mutating func removeDue(at now: Instant, looking limit: Int = 16) {
+        defer { self.sweepNodes() }
         for _ in 0..<limit {
             guard let key = self.deadlines.popDue(at: now) else { return }
             guard let entry = self.entries[key] else { continue }
