@@ -1,3 +1,4 @@
+import ScaleCore
 import ScaleTesting
 import SessionStore
 import SessionStoreTesting
@@ -92,6 +93,74 @@ import Testing
         #expect(self.verbs == [.create, .load, .save])
         #expect(try await self.sessions.load(session.id)?.payload.visits == 2)
         #expect(try await request.payload()?.visits == 2)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a change may ask the session itself`() async throws {
+        let session = try await self.sessions.create(Profile(user: "ada"))
+        let request = self.request(session.id)
+        try await request.update { payload in
+            if request.isAccessed { payload.visits += 1 }
+            payload.tags.append("\(request)")
+        }
+        try await request.rotate { if request.isAccessed { $0.visits += 1 } }
+        #expect(try await request.payload()?.visits == 2)
+        let id = try await self.id(of: request.commit())
+        #expect(try await self.sessions.load(id)?.payload.visits == 2)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `changes by several tasks of a request are all kept`() async throws {
+        let session = try await self.sessions.create(Profile(user: "ada"))
+        let request = self.request(session.id)
+        try await withThrowingTaskGroup { group in
+            for number in 0..<100 {
+                group.addTask { try await request.update { $0.visits += 1 } }
+                group.addTask { try await request.update { $0.tags.append("\(number)") } }
+            }
+            try await group.waitForAll()
+        }
+        let payload = try await request.required()
+        #expect(payload.visits == 100)
+        #expect(Set(payload.tags).count == 100)
+        _ = try await request.commit()
+        #expect(try await self.sessions.load(session.id)?.payload == payload)
+    }
+
+    /// one:    reads ─────────── stores? no: reads, stores
+    /// other:         stores
+    @Test func `a change made from what no longer holds is made anew`() async throws {
+        let session = try await self.sessions.create(Profile(user: "ada"))
+        let request = self.request(session.id)
+        let isFirst = Locked(true)
+        try await request.update { payload in
+            if isFirst.withLock({ first in
+                defer { first = false }; return first
+            }) {
+                try? request.begin(Profile(user: "bob"))
+            }
+            payload.visits += 1
+        }
+        #expect(try await request.payload() == Profile(user: "bob", visits: 1))
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a change that never comes to rest is an error and not an endless loop`() async throws {
+        let request = self.request(nil)
+        try request.begin(Profile(user: "ada"))
+        let error = await #expect(throws: SessionError.self) {
+            try await request.update { payload in
+                try? request.begin(Profile(user: "bob"))
+                payload.visits += 1
+            }
+        }
+        #expect(error?.code == .conflict)
+        #expect(try await request.payload() == Profile(user: "bob"))
+    }
+
+    @Test func `a change that finds the session ended or the answer decided by then is refused`() async throws {
+        let session = try await self.sessions.create(Profile(user: "ada"))
+        let request = self.request(session.id)
+        let error = await #expect(throws: SessionError.self) { try await request.update { _ in request.abandon() } }
+        #expect(error?.code == .alreadyAnswered)
+        #expect(try await request.payload() == Profile(user: "ada"))
     }
 
     @Test func `a change and its reversal write nothing`() async throws {

@@ -85,17 +85,18 @@ public final class RequestSession<Payload: Codable & Sendable>: Sendable {
 
     // MARK: Deciding
 
-    /// Changes the payload; written when the answer is decided, if it then differs. Throws `.noSession` when there is none.
+    /// Changes the payload; written when the answer is decided, if it then differs. Throws `.noSession` when there is none, and
+    /// `.conflict` when something else changes the session during every attempt.
     ///
-    /// - Parameter change: is applied at once, and again at the commit to whatever another request has saved meanwhile: no effects of its
-    ///   own.
+    /// - Parameter change: is applied at once, and again when another task of the request, or at the commit another request, was faster:
+    ///   no effects of its own. It may read the session.
     public func update(_ change: @escaping @Sendable (inout Payload) -> Void) async throws(SessionError) {
         try await self.loadIfNeeded()
-        try self.draft.withLock { draft throws(SessionError) in try draft.change(change) }
+        try self.apply(change, rotating: nil)
     }
 
-    /// Carries the session on under a new id, with its payload, changed by `change`: at a change of privilege. Throws `.noSession` when
-    /// there is none.
+    /// Carries the session on under a new id, with its payload, changed by `change` as ``update(_:)`` does: at a change of privilege. Throws
+    /// `.noSession` when there is none.
     ///
     /// Done when the answer is decided, in one step with the death of the old id; if the session was ended by then, the commit throws
     /// `.ended`.
@@ -103,10 +104,25 @@ public final class RequestSession<Payload: Codable & Sendable>: Sendable {
         lifetime: SessionLifetime = .kept, _ change: @escaping @Sendable (inout Payload) -> Void = { _ in }
     ) async throws(SessionError) {
         try await self.loadIfNeeded()
-        try self.draft.withLock { draft throws(SessionError) in
-            try draft.rotate(lifetime)
-            try draft.change(change)
+        try self.apply(change, rotating: lifetime)
+    }
+
+    /// Runs the caller's code on a copy, since it may ask the session something itself, and takes the result in if nobody was faster.
+    ///
+    /// Every repetition means that somebody else got on. A change that changes the session itself would repeat for ever: hence the limit.
+    private func apply(
+        _ change: @escaping @Sendable (inout Payload) -> Void, rotating lifetime: SessionLifetime?
+    ) throws(SessionError) {
+        for _ in 0..<1024 {
+            var base = try self.draft.withLock { draft throws(SessionError) in try draft.base() }
+            change(&base.payload)
+            let changed = base
+            let isTaken = try self.draft.withLock { draft throws(SessionError) in
+                try draft.take(changed, by: change, rotating: lifetime)
+            }
+            if isTaken { return }
         }
+        throw SessionError(code: .conflict, message: "the request's other tasks, or the change itself, kept changing the session")
     }
 
     /// Begins a session, always under a new id: login. The session that the browser had is ended. Stored when the answer is decided.

@@ -1,7 +1,7 @@
 /// What one request has read of its session and wants done with it, as a value: the rules of ``RequestSession`` without the storage.
 ///
 /// Reads and changes are noted here; ``commit()`` says, once, what is to be written. A change is kept as a closure beside its result, so
-/// that it can be applied again to what somebody else saved meanwhile.
+/// that it can be applied again to what somebody else saved meanwhile. The draft runs none of them itself.
 struct SessionDraft<Payload: Codable & Sendable>: Sendable {
     typealias Change = @Sendable (inout Payload) -> Void
 
@@ -18,7 +18,11 @@ struct SessionDraft<Payload: Codable & Sendable>: Sendable {
         case ended
     }
 
-    private(set) var state: State
+    private(set) var state: State {
+        didSet { self.revision &+= 1 }
+    }
+    /// Counts what was read and decided, so that a change can tell whether it was made from what still holds.
+    private(set) var revision: UInt64 = 0
     /// Whether the head of the answer is decided.
     private(set) var isAnswered = false
 
@@ -82,34 +86,39 @@ struct SessionDraft<Payload: Codable & Sendable>: Sendable {
 
     // MARK: Deciding
 
-    /// Changes the payload; a session must be there.
-    mutating func change(_ change: @escaping Change) throws(SessionError) {
-        try self.checkOpen()
-        switch self.state {
-        case .present(let loaded, var latest, var changes, let rotation):
-            change(&latest)
-            changes.append(change)
-            self.state = .present(loaded: loaded, latest: latest, changes: changes, rotation: rotation)
-        case .begun(var payload, let replaced):
-            change(&payload)
-            self.state = .begun(payload, replacing: replaced)
-        case .unread, .absent, .ended:
-            throw .noSession
-        }
+    /// What a change is made from. The change is the caller's code, so it runs outside of the draft.
+    struct Base: Sendable {
+        var payload: Payload
+        let revision: UInt64
     }
 
-    /// Carries the session on under a new id; a session must be there.
-    mutating func rotate(_ lifetime: SessionLifetime) throws(SessionError) {
+    /// The payload to change; a session must be there.
+    func base() throws(SessionError) -> Base {
         try self.checkOpen()
+        guard let payload = self.payload else { throw .noSession }
+        return Base(payload: payload, revision: self.revision)
+    }
+
+    /// Takes in what `change` has made of a base, and whether the session is to be carried on under a new id. False, and nothing is taken
+    /// in, when something else was decided since the base was taken.
+    mutating func take(_ changed: Base, by change: @escaping Change, rotating lifetime: SessionLifetime?) throws(SessionError) -> Bool {
+        try self.checkOpen()
+        guard changed.revision == self.revision else { return false }
         switch self.state {
-        case .present(let loaded, let latest, let changes, let earlier):
-            let restarts = earlier == .restarted || lifetime == .restarted
-            self.state = .present(loaded: loaded, latest: latest, changes: changes, rotation: restarts ? .restarted : .kept)
-        case .begun:
-            break  // Its id is new anyway.
+        case .present(let loaded, _, let changes, let earlier):
+            self.state = .present(
+                loaded: loaded, latest: changed.payload, changes: changes + [change], rotation: Self.joined(earlier, lifetime))
+        case .begun(_, let replaced):
+            self.state = .begun(changed.payload, replacing: replaced)  // Its id is new anyway.
         case .unread, .absent, .ended:
             throw .noSession
         }
+        return true
+    }
+
+    /// What two wishes for a new id come to. A life that is to begin anew does so whatever the other says.
+    private static func joined(_ one: SessionLifetime?, _ other: SessionLifetime?) -> SessionLifetime? {
+        one == .restarted || other == .restarted ? .restarted : one ?? other
     }
 
     /// Begins a session in place of whatever there was.
