@@ -1,7 +1,7 @@
 # Swift's own commands work as ever (`swift build`, `swift test`); these add set-up, servers and checks.
 
 # One debug build serves the package and its examples.
-swift_examples := swift build --package-path Examples --scratch-path $(CURDIR)/.build
+swift_examples := swift build --package-path Examples --scratch-path $(CURDIR)/.build --disable-build-manifest-caching
 ONLY ?=
 # How many tests run at once. Without a bound all of them do, and each waits longer for its turn than any limit in it allows for.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 8

@@ -159,7 +159,7 @@ let package = Package(
             "SessionStoreHummingbirdTests",
             [
                 "ScaleCore", "ScaleTesting", "SessionStore", "SessionStoreHummingbird", "SessionStoreTesting", httpTypes,
-                hummingbird, hummingbirdTesting, logging,
+                hummingbird, hummingbirdTesting, logging, nioCore,
             ]),
         tests(
             "SessionStoreRedisTests",

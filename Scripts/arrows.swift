@@ -1,12 +1,14 @@
-// Checks the arrows of the house: which of our targets may use which, and which packages from outside each kind may use.
+// Checks the arrows of the house: which of our targets may use which, and which packages from outside each kind may use; and that
+// a target declares what it imports.
 //
 //     swift package describe --type json | swift Scripts/arrows.swift
 //
-// Undeclared imports are the compiler's business (`--explicit-target-dependency-import-check`), so that what a target declares
-// is what it uses.
+// (SwiftPM's `--explicit-target-dependency-import-check` is content with what the dependencies of a dependency bring along.)
 import Foundation
 
 struct Package: Decodable {
+    var name: String
+    var path: String
     var targets: [Target]
 }
 
@@ -14,11 +16,12 @@ struct Target: Decodable {
     var name: String
     var type: String
     var path: String
+    var sources: [String]
     var targetDependencies: [String]?
     var productDependencies: [String]?
 
     enum CodingKeys: String, CodingKey {
-        case name, type, path
+        case name, type, path, sources
         case targetDependencies = "target_dependencies"
         case productDependencies = "product_dependencies"
     }
@@ -68,10 +71,46 @@ func allowance(for target: Target) -> Allowance? {
     return Allowance(ours: core.union([kit]).union(more.ours), theirs: everywhere.union(more.theirs))
 }
 
+// What comes with the toolchain and the system.
+let system: Set = [
+    "Darwin", "Dispatch", "Foundation", "FoundationEssentials", "FoundationNetworking", "Glibc", "Musl", "SwiftOverlayShims",
+    "Synchronization", "Testing", "XCTest",
+]
+/// Modules that a product of another name brings as its own.
+let modules: [String: Set<String>] = ["Metrics": ["CoreMetrics"], "Tracing": ["Instrumentation", "ServiceContextModule"]]
+
+/// The modules that a target's files import, each with a file that does.
+func imports(of target: Target, in package: Package) -> [String: String] {
+    let kinds: Set = ["struct", "class", "enum", "protocol", "typealias", "func", "let", "var"]
+    var found: [String: String] = [:]
+    for source in target.sources where source.hasSuffix(".swift") {
+        let path = "\(package.path)/\(target.path)/\(source)"
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { continue }
+        for line in text.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            guard let index = words.firstIndex(of: "import"),
+                words[..<index].allSatisfy({ $0.allSatisfy { $0.isLetter || "@_()".contains($0) } })
+            else { continue }
+            var name = words[(index + 1)...]
+            if let first = name.first, kinds.contains(String(first)) { name = name.dropFirst() }
+            if let module = name.first?.split(separator: ".").first { found[String(module)] = source }
+        }
+    }
+    return found
+}
+
 let package = try JSONDecoder().decode(Package.self, from: FileHandle.standardInput.readDataToEndOfFile())
 var complaints: [String] = []
 var checked = 0
-for target in package.targets where target.type != "test" && target.type != "system-target" && target.path.hasPrefix("Sources/") {
+for target in package.targets {
+    let declared = Set((target.targetDependencies ?? []) + (target.productDependencies ?? []))
+    let known = declared.union(system).union(declared.flatMap { modules[$0] ?? [] })
+    for (module, file) in imports(of: target, in: package) where !known.contains(module) {
+        complaints.append("\(target.name) imports \(module) (\(file)) and does not declare it")
+    }
+}
+for target in package.targets
+where package.name == "ScaleKit" && target.type != "test" && target.type != "system-target" && target.path.hasPrefix("Sources/") {
     checked += 1
     guard let allowed = allowance(for: target) else {
         complaints.append("\(target.name): no rule in Scripts/arrows.swift says what this target may use")
@@ -84,7 +123,7 @@ for target in package.targets where target.type != "test" && target.type != "sys
         complaints.append("\(target.name) must not use the package product \(name)")
     }
 }
-if checked == 0 { complaints.append("no library target found: what was read is not the description of this package") }
+if package.targets.isEmpty { complaints.append("no target found: what was read is not the description of a package") }
 for complaint in complaints.sorted() { print("arrows: \(complaint)") }
-print("arrows: \(checked) targets checked, \(complaints.count) wrong")
+print("arrows: \(package.targets.count) targets read, \(checked) libraries among them, \(complaints.count) wrong")
 exit(complaints.isEmpty ? 0 : 1)

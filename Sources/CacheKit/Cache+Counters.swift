@@ -13,6 +13,8 @@ extension Cache {
     ) async throws -> Int64 {
         try self.requireCounters(key)
         return try await self.reportingStoreFailures("increment") {
+            // A removal that is still owed would take away what is counted now.
+            try await self.invalidator.settle()
             guard let life = self.life(expiresIn) else {
                 // A counter that would be gone at once is not created.
                 return try await self.store.increment(self.key(key), by: amount, initial: nil, life: CacheLife(nil))
@@ -46,6 +48,7 @@ extension Cache {
             return
         }
         try await self.reportingStoreFailures("set") {
+            try await self.invalidator.settle()
             try await self.store.setCounter(self.key(key), to: value, life: life)
         }
     }

@@ -15,6 +15,7 @@ extension Cache {
     }
 
     /// The values at `keys` by key; keys without one are absent. One round trip, and a second one where tags must be looked up.
+    /// Keys that differ only in their bytes, and are equal as Swift strings, share a place in the result.
     ///
     /// - Throws: as ``get(_:as:codec:)``.
     public func getMany<Value: Codable & Sendable>(
@@ -91,6 +92,8 @@ extension Cache {
         }
         let coding = self.coding(codec)
         return try await self.reportingStoreFailures("set") {
+            // A removal that is still owed would take away what is stored now.
+            try await self.invalidator.settle()
             let stamps = try await self.stamps(names)
             var failures: [String: CacheError] = [:]
             var writes: [StoreWrite] = []
@@ -195,16 +198,18 @@ extension Cache {
     private func entries(of names: [String]) async throws -> [(entry: StoredEntry, sight: Sight)] {
         try await self.invalidator.settle()
         let reading = try await self.store.read(names.map { self.key($0) }, epochs: self.storeTags([""]))
-        var epochs: [String: TagEpoch?] = ["": reading.epochs.first ?? nil]
-        var missing: Set<String> = []
+        var epochs: [ExactName: TagEpoch?] = ["": reading.epochs.first ?? nil]
+        var missing: Set<ExactName> = []
         let now = self.configuration.time.utcNow().millisecondsSinceEpoch
         for entry in reading.entries {
-            if case .needsEpochs(let names) = Sight.judge(entry, epochs: epochs, nowMilliseconds: now) { missing.formUnion(names) }
+            if case .needsEpochs(let names) = Sight.judge(entry, epochs: epochs, nowMilliseconds: now) {
+                missing.formUnion(names.map(ExactName.init))
+            }
         }
         if !missing.isEmpty {
-            let names = Array(missing)
+            let names = missing.map(\.text)
             let more = try await self.store.read([], epochs: self.storeTags(names))
-            for (name, epoch) in zip(names, more.epochs) { epochs[name] = .some(epoch) }
+            for (name, epoch) in zip(names, more.epochs) { epochs[name: name] = .some(epoch) }
         }
         return reading.entries.map { ($0, Sight.judge($0, epochs: epochs, nowMilliseconds: now)) }
     }

@@ -11,6 +11,8 @@ extension RedisCacheStore {
         let values = try replies.map { reply -> [UInt8]? in
             switch reply {
             case .success(let value): return value.bytes
+            // A key that holds another type is nothing of ours: a miss, which the next load replaces.
+            case .failure(let error) where error.serverError?.kind == "WRONGTYPE": return nil
             case .failure(let error): throw CacheError(error)
             }
         }

@@ -9,7 +9,7 @@ extension RedisCacheStore {
             StoreScript.begin, [self.name(key)],
             [
                 RedisArgument(seen.bytes), RedisArgument(token.bytes), lease.redisMilliseconds,
-                RedisArgument(self.emptyRecord(token)), self.longestLease.redisMilliseconds,
+                RedisArgument(self.emptyRecord(token)), max(self.longestLease, lease).redisMilliseconds,
             ])
         guard case .array(let fields) = reply, let word = fields.first?.string else { throw Self.unexpected("begin") }
         switch (word, fields.count) {

@@ -27,7 +27,8 @@ public struct RedisCacheStore: CacheStore {
     /// - Parameters:
     ///   - maximumValueSize: bytes that a record may have, its head and tags included; larger ones throw `valueTooLarge`. Redis' own
     ///     limit, 512 MiB, by default; a megabyte already costs every client of the server milliseconds.
-    ///   - longestLease: a stored lease that would last longer counts as none. It was written by a server whose clock was ahead.
+    ///   - longestLease: a stored lease that would last longer, and longer than the lease asked for, counts as none. It was written by
+    ///     a server whose clock was ahead.
     ///   - time: gives UTC for the records' freshness.
     public init(
         _ redis: RedisClient, maximumValueSize: Int = RedisCacheStore.redisValueLimit, longestLease: Duration = .seconds(3600),

@@ -10,7 +10,7 @@ enum StoreScript {
     /// KEYS: entry. ARGV: bytes seen, token, lease in ms, an empty record with the token, the longest lease allowed in ms.
     static let begin = RedisScript(
         Self.common + """
-            local front = redis.call('GETRANGE', KEYS[1], 0, 43)
+            local front = front_of(KEYS[1])
             if string.sub(front, 1, 20) ~= ARGV[1] then
                 return rearmed({'changed'})
             end
@@ -30,7 +30,7 @@ enum StoreScript {
     /// KEYS: entry. ARGV: token, lease in ms, an empty record with the token.
     static let seize = RedisScript(
         Self.common + """
-            if is_record(redis.call('GETRANGE', KEYS[1], 0, 43)) then
+            if is_record(front_of(KEYS[1])) then
                 plant(ARGV[1], ARGV[2])
             else
                 plant_empty(ARGV[3], ARGV[2])
@@ -41,7 +41,7 @@ enum StoreScript {
     /// 1 when stored, 0 when refused. KEYS: entry. ARGV: token, record, life in ms or nothing.
     static let commit = RedisScript(
         Self.common + """
-            local front = redis.call('GETRANGE', KEYS[1], 0, 43)
+            local front = front_of(KEYS[1])
             if not is_record(front) or string.sub(front, 21, 36) ~= ARGV[1] then
                 return rearmed(0)
             end
@@ -52,12 +52,12 @@ enum StoreScript {
     /// KEYS: entry. ARGV: token.
     static let abandon = RedisScript(
         Self.common + """
-            local front = redis.call('GETRANGE', KEYS[1], 0, 43)
+            local front = front_of(KEYS[1])
             if is_record(front) and string.sub(front, 21, 36) == ARGV[1] then
                 if is_empty(front) then
                     redis.call('DEL', KEYS[1])
                 else
-                    redis.call('SETRANGE', KEYS[1], 20, no_lease)
+                    end_lease(20, no_lease)
                 end
             end
             return rearmed(1)
@@ -68,7 +68,7 @@ enum StoreScript {
         Self.common + """
             local removed = {}
             for index, key in ipairs(KEYS) do
-                local front = redis.call('GETRANGE', key, 0, 43)
+                local front = front_of(key)
                 local was_there = redis.call('UNLINK', key)
                 removed[index] = (is_record(front) and is_empty(front)) and 0 or was_there
             end
@@ -78,7 +78,7 @@ enum StoreScript {
     /// 1 when a value was there. KEYS: entry. ARGV: a new nonce.
     static let expire = RedisScript(
         Self.common + """
-            local front = redis.call('GETRANGE', KEYS[1], 0, 43)
+            local front = front_of(KEYS[1])
             if not is_record(front) then
                 return rearmed(0)
             end
@@ -86,7 +86,7 @@ enum StoreScript {
                 redis.call('DEL', KEYS[1])
                 return rearmed(0)
             end
-            redis.call('SETRANGE', KEYS[1], 4, ARGV[1] .. no_lease .. string.rep('\\0', 8))
+            end_lease(4, ARGV[1] .. no_lease .. string.rep('\\0', 8))
             return rearmed(1)
             """)
 
@@ -95,8 +95,8 @@ enum StoreScript {
         """
         local values = {}
         for index, key in ipairs(KEYS) do
-            local value = redis.call('GET', key)
-            if not value or #value ~= 8 then
+            local value = redis.pcall('GET', key)
+            if type(value) ~= 'string' or #value ~= 8 then
                 value = ARGV[index]
                 redis.call('SET', key, value)
                 redis.call('GET', key)
@@ -109,7 +109,7 @@ enum StoreScript {
     /// 1 when stored, 0 when changed. KEYS: entry. ARGV: bytes seen, record, life in ms or nothing.
     static let writeIfSeen = RedisScript(
         Self.common + """
-            if redis.call('GETRANGE', KEYS[1], 0, 19) ~= ARGV[1] then
+            if string.sub(front_of(KEYS[1]), 1, 20) ~= ARGV[1] then
                 return rearmed(0)
             end
             put(ARGV[2], ARGV[3])
@@ -119,7 +119,7 @@ enum StoreScript {
     /// 1 when done, 0 when changed. KEYS: entry. ARGV: bytes seen, fresh until and physical end (16 bytes), life in ms or nothing.
     static let touch = RedisScript(
         Self.common + """
-            local front = redis.call('GETRANGE', KEYS[1], 0, 43)
+            local front = front_of(KEYS[1])
             if front == '' or string.sub(front, 1, 20) ~= ARGV[1] then
                 return rearmed(0)
             end
@@ -137,7 +137,7 @@ enum StoreScript {
     /// `[ok, value]`, `[missing]`, `[overflow]` or `[kind]`. KEYS: counter. ARGV: amount, initial value or nothing, life in ms or nothing.
     static let increment = RedisScript(
         Self.common + """
-            local front = redis.call('GETRANGE', KEYS[1], 0, 43)
+            local front = front_of(KEYS[1])
             local is_new = front == ''
             if is_record(front) then
                 if not is_empty(front) then
@@ -156,7 +156,13 @@ enum StoreScript {
                 if is_new then
                     redis.call('DEL', KEYS[1])
                 end
-                return rearmed({string.find(sum.err, 'overflow') and 'overflow' or 'kind'})
+                if string.find(sum.err, 'overflow') then
+                    return rearmed({'overflow'})
+                end
+                if string.find(sum.err, 'not an integer') then
+                    return rearmed({'kind'})
+                end
+                return sum
             end
             return {'ok', redis.call('GET', KEYS[1])}
             """)
@@ -167,6 +173,24 @@ enum StoreScript {
         local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
         local no_token = string.rep('\\0', 16)
         local no_lease = string.rep('\\0', 24)
+        -- The head of an entry. A key that holds another type is nothing that we could read, and is replaced.
+        local function front_of(key)
+            local front = redis.pcall('GETRANGE', key, 0, 43)
+            if type(front) == 'string' then
+                return front
+            end
+            if string.find(front.err, 'WRONGTYPE') then
+                return ''
+            end
+            error(front.err)
+        end
+        -- Writes into a record to end its lease. A full server allows no write; then the record goes, which it does allow.
+        local function end_lease(offset, bytes)
+            local done = redis.pcall('SETRANGE', KEYS[1], offset, bytes)
+            if type(done) == 'table' then
+                redis.call('UNLINK', KEYS[1])
+            end
+        end
         local function is_record(front)
             return #front == 44 and string.sub(front, 1, 3) == 'SK\\1'
         end
@@ -194,7 +218,7 @@ enum StoreScript {
             redis.call('SET', KEYS[1], string.sub(record, 1, 36) .. deadline(lease) .. string.sub(record, 45), 'PX', lease)
         end
         local function rearmed(answer)
-            redis.call('GETRANGE', KEYS[1], 0, 0)
+            redis.pcall('GETRANGE', KEYS[1], 0, 0)
             return answer
         end
 

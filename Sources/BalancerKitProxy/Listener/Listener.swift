@@ -101,6 +101,10 @@ final class Listener: Sendable {
             .serverChannelOption(.backlog, value: Int32(clamping: self.plan.configuration.backlog))
             // The default of 4 would make a burst of connections wait for as many turns of the loop.
             .serverChannelOption(.maxMessagesPerRead, value: 256)
+            // Out of file descriptors, `accept` fails at once and again; with this, not before a second has passed.
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler()) }
+            }
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let worker = workers.first(where: { $0.eventLoop === channel.eventLoop })?.value else {

@@ -9,9 +9,22 @@ public struct CacheFence: Hashable, Sendable, Codable {
     let targets: [InvalidationTarget]
 }
 
-/// A key or a tag of a namespace.
+/// A key or a tag of a namespace, by its bytes.
 enum InvalidationTarget: Hashable, Sendable, Codable {
     case key(String)
     /// The empty name is the whole namespace.
     case tag(String)
+
+    static func == (left: InvalidationTarget, right: InvalidationTarget) -> Bool {
+        switch (left, right) {
+        case (.key(let name), .key(let other)), (.tag(let name), .tag(let other)): name.hasSameBytes(as: other)
+        case (.key, .tag), (.tag, .key): false
+        }
+    }
+
+    func hash(into hasher: inout Hasher) {
+        switch self {
+        case .key(let name), .tag(let name): name.hashBytes(into: &hasher)
+        }
+    }
 }

@@ -12,7 +12,7 @@ enum Sight: Sendable {
     ///
     /// A record whose stamp of any tag differs from the tag's epoch counts as removed. Epochs are random, so one that was lost and created
     /// anew never equals an old stamp.
-    static func judge(_ entry: StoredEntry, epochs: [String: TagEpoch?], nowMilliseconds: Int64) -> Sight {
+    static func judge(_ entry: StoredEntry, epochs: [ExactName: TagEpoch?], nowMilliseconds: Int64) -> Sight {
         switch entry {
         case .absent: return .stale(.absent, holder: nil)
         case .counter: return .counter
@@ -24,7 +24,7 @@ enum Sight: Sendable {
             }
             var missing: [String] = []
             for tag in record.tags {
-                guard let known = epochs[tag.name] else {
+                guard let known = epochs[name: tag.name] else {
                     missing.append(tag.name)
                     continue
                 }

@@ -50,23 +50,23 @@ struct Fill {
         self.remaining = self.remainingLife(at: now)
         // A load that has outlived its lease would be refused.
         guard self.remaining != nil, now < self.load.leaseEnd else { return .abandon }
-        let added = names.filter { self.load.epochs[$0] == nil }
+        let added = names.filter { self.load.epochs[name: $0] == nil }
         if !self.rules.stampsEarlyEpochs { return .fetchEpochs(names, sequence: !added.isEmpty) }
         return added.isEmpty ? self.commit(self.load.epochs) : .fetchEpochs(added, sequence: true)
     }
 
     /// The epochs asked for; `sequence` was read after them.
-    mutating func learned(epochs: [String: TagEpoch], sequence: UInt64?) -> Action {
+    mutating func learned(epochs: [ExactName: TagEpoch], sequence: UInt64?) -> Action {
         if let sequence, self.rules.comparesSequence, sequence != self.load.sequence { return .abandon }
         let all = self.load.epochs.merging(epochs) { early, late in self.rules.stampsEarlyEpochs ? early : late }
         return self.commit(all)
     }
 
-    private func commit(_ epochs: [String: TagEpoch]) -> Action {
+    private func commit(_ epochs: [ExactName: TagEpoch]) -> Action {
         var stamps: [TagStamp] = []
         for name in self.names {
             // An entry without the stamp of one of its tags would outlive that tag's invalidation.
-            guard let epoch = epochs[name] else { return .abandon }
+            guard let epoch = epochs[name: name] else { return .abandon }
             stamps.append(TagStamp(name: name, epoch: epoch))
         }
         return self.remaining.map { .commit(stamps, $0) } ?? .abandon

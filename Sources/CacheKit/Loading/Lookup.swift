@@ -39,7 +39,7 @@ struct Lookup {
     private let poll: ClosedRange<Duration>
 
     /// The epochs read since the latest read began; `nil` for a tag that has none.
-    private(set) var epochs: [String: TagEpoch?] = [:]
+    private(set) var epochs: [ExactName: TagEpoch?] = [:]
     private var sequence: UInt64?
     private var readSentAt = Instant(nanoseconds: .min)
     private var isFirstSight = true
@@ -77,7 +77,7 @@ struct Lookup {
     }
 
     /// Epochs and the sequence as the store told them.
-    mutating func learned(epochs: [String: TagEpoch?], sequence: UInt64? = nil) {
+    mutating func learned(epochs: [ExactName: TagEpoch?], sequence: UInt64? = nil) {
         self.epochs.merge(epochs) { _, new in new }
         if let sequence { self.sequence = sequence }
     }
@@ -145,7 +145,7 @@ struct Lookup {
         if own.mayAddTags, own.sequence == nil { return self.wait(at: now, random: &random) }
         let unknown = own.epochs.keys.filter { self.epochs[$0] == nil }.sorted()
         if !unknown.isEmpty || (own.mayAddTags && self.sequence == nil) {
-            return .readEpochs(unknown, sequence: own.mayAddTags)
+            return .readEpochs(unknown.map(\.text), sequence: own.mayAddTags)
         }
         let isCurrent = own.epochs.allSatisfy { name, epoch in self.epochs[name] == .some(epoch) }
         return isCurrent && (!own.mayAddTags || own.sequence == self.sequence) ? .join(token) : .endLease(token)

@@ -3,11 +3,11 @@ import ScaleCore
 /// A flight: begin, load, commit, in a task of its own. Carries out what ``Fill`` decides.
 extension LookupRequest {
     /// Opens a flight and waits for its end.
-    func open(_ seen: Sighting, _ known: [String: TagEpoch?]) async throws -> FlightOutcome {
+    func open(_ seen: Sighting, _ known: [ExactName: TagEpoch?]) async throws -> FlightOutcome {
         var random = self.cache.configuration.random
         let token = LeaseToken.random(using: &random)
         let start = self.time.now()
-        let epochs: [String: TagEpoch]
+        let epochs: [ExactName: TagEpoch]
         do {
             epochs = try await self.earlyEpochs(known)
         } catch {
@@ -24,18 +24,18 @@ extension LookupRequest {
     }
 
     /// The epochs of the call's tags as of before the load; those that do not exist are created.
-    private func earlyEpochs(_ known: [String: TagEpoch?]) async throws -> [String: TagEpoch] {
-        var epochs: [String: TagEpoch] = [:]
+    private func earlyEpochs(_ known: [ExactName: TagEpoch?]) async throws -> [ExactName: TagEpoch] {
+        var epochs: [ExactName: TagEpoch] = [:]
         var missing: [String] = []
         for name in self.tags {
-            if case .some(.some(let epoch)) = known[name] { epochs[name] = epoch } else { missing.append(name) }
+            if case .some(.some(let epoch)) = known[name: name] { epochs[name: name] = epoch } else { missing.append(name) }
         }
         return missing.isEmpty ? epochs : epochs.merging(try await self.currentEpochs(missing)) { known, _ in known }
     }
 
-    private func currentEpochs(_ names: [String]) async throws -> [String: TagEpoch] {
+    private func currentEpochs(_ names: [String]) async throws -> [ExactName: TagEpoch] {
         let epochs = try await self.cache.store.epochs(of: self.cache.storeTags(names))
-        return Dictionary(zip(names, epochs)) { first, _ in first }
+        return Dictionary(names, epochs)
     }
 
     private func fly(_ token: LeaseToken, seen: Sighting, fill: Fill) async -> FlightOutcome {

@@ -150,7 +150,7 @@ struct LookupRequest<Value: Codable & Sendable>: Sendable {
             try await self.cache.invalidator.settle()
             progress.lookup.readBegins(at: self.time.now())
             let reading = try await self.cache.store.read([self.key], epochs: self.cache.storeTags(self.tags))
-            progress.lookup.learned(epochs: Dictionary(zip(self.tags, reading.epochs)) { first, _ in first })
+            progress.lookup.learned(epochs: Dictionary(self.tags, reading.epochs))
             progress.entry = reading.entries.first ?? .absent
         } catch {
             return try self.readFailed(error, &progress)
@@ -164,7 +164,7 @@ struct LookupRequest<Value: Codable & Sendable>: Sendable {
         do {
             let reading = try await self.cache.store.read([], epochs: self.cache.storeTags(names))
             let noted = sequence ? try await self.cache.store.sequence(of: self.cache.namespace) : nil
-            progress.lookup.learned(epochs: Dictionary(zip(names, reading.epochs)) { first, _ in first }, sequence: noted)
+            progress.lookup.learned(epochs: Dictionary(names, reading.epochs), sequence: noted)
         } catch {
             return try self.readFailed(error, &progress)
         }

@@ -4,7 +4,7 @@ import ScaleCore
 struct OwnLoad: Hashable, Sendable {
     let key: CacheKey
     /// The epochs of the call's tags, read before the load began; the namespace's own tag is among them.
-    let epochs: [String: TagEpoch]
+    let epochs: [ExactName: TagEpoch]
     /// Whether the loader can add tags, so that the namespace's sequence decides.
     let mayAddTags: Bool
     /// The fence of the read that opened it.

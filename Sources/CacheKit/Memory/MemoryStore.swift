@@ -47,14 +47,14 @@ public final class MemoryStore: CacheStore {
     /// The fresh value at a name, without suspending.
     @inline(__always)
     func peek(_ name: String, in space: Int32) -> CachedObject? {
-        let now = self.time.now()
-        return self.table.withLock { $0.peek(EntryKey(space: space, name: name), at: now) }
+        guard let found = self.table.withLock({ $0.peek(EntryKey(space: space, name: name)) }) else { return nil }
+        // The clock is a large part of a hit: it is read outside the lock, and not at all for what never expires.
+        return found.freshUntil == .distantFuture || self.time.now() < found.freshUntil ? found.object : nil
     }
 
     public func read(_ keys: [CacheKey], epochs tags: [CacheTag]) async throws -> StoreReading {
-        let now = self.time.now()
         let utc = self.time.utcNow()
-        return self.table.withLock { table in
+        return self.change { table, now in
             StoreReading(
                 entries: keys.map { table.read($0, at: now, utc: utc) },
                 epochs: tags.map { table.epochIfKnown(of: $0) })
@@ -137,14 +137,15 @@ public final class MemoryStore: CacheStore {
 
     // MARK: Shell
 
-    /// One step of the table under the lock; evictions are counted after it.
+    /// One step of the table under the lock; after it evictions are counted, and values that gave way may end.
     private func change<Result: Sendable, Failure: Error>(
         _ step: (inout MemoryTable, Instant) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let now = self.time.now()
-        let (result, evicted) = try self.table.withLock { table throws(Failure) in
-            (try step(&table, now), table.takeEvictions())
+        let (result, evicted, displaced) = try self.table.withLock { table throws(Failure) in
+            (try step(&table, now), table.takeEvictions(), table.takeDisplaced())
         }
+        defer { withExtendedLifetime(displaced) {} }
         if !evicted.isEmpty { self.evictions.count(evicted) }
         return result
     }

@@ -46,7 +46,7 @@ struct MemoryTable {
     private var recency = RecencyList()
     private var expiry = ExpiryHeap()
     var tags: TagTable
-    private var spaces: [String: Int32] = [:]
+    private var spaces: [ExactName: Int32] = [:]
 
     /// How many values and counters are kept.
     private(set) var count = 0
@@ -54,6 +54,8 @@ struct MemoryTable {
     private(set) var cost = 0
     /// The namespaces of entries that were evicted for room since the last ``takeEvictions()``.
     private var evictions: [Int32] = []
+    /// Values that were replaced or dropped since the last ``takeDisplaced()``.
+    private var displaced: [CachedObject] = []
 
     init(limits: MemoryLimits, random: RandomSource) {
         self.limits = limits
@@ -65,9 +67,9 @@ struct MemoryTable {
 
     /// The number that stands for a namespace in this table.
     mutating func space(_ namespace: String) -> Int32 {
-        if let space = self.spaces[namespace] { return space }
+        if let space = self.spaces[name: namespace] { return space }
         let space = Int32(truncatingIfNeeded: self.spaces.count)
-        self.spaces[namespace] = space
+        self.spaces[name: namespace] = space
         return space
     }
 
@@ -79,16 +81,15 @@ struct MemoryTable {
         EntryKey(space: self.space(tag.namespace), name: tag.name)
     }
 
-    /// The value at `key` if it is fresh and all its tags are current; counts as a use. The path of a hit: O(1).
+    /// The value at `key` if all its tags are current, and until when it is fresh; counts as a use. The path of a hit: O(1).
     @inline(__always)
-    mutating func peek(_ key: EntryKey, at now: Instant) -> CachedObject? {
-        guard let slot = self.index[key] else { return nil }
-        guard now < self.slots[slot].freshUntil, case .record(.object(let object)) = self.slots[slot].content else { return nil }
+    mutating func peek(_ key: EntryKey) -> (object: CachedObject, freshUntil: Instant)? {
+        guard let slot = self.index[key], case .record(.object(let object)) = self.slots[slot].content else { return nil }
         if self.slots[slot].validated != self.tags.generation {
             guard self.revalidate(slot) else { return nil }
         }
         self.recency.touch(slot)
-        return object
+        return (object, self.slots[slot].freshUntil)
     }
 
     private mutating func revalidate(_ slot: Int) -> Bool {
@@ -120,6 +121,7 @@ struct MemoryTable {
         if let existing = self.index[entry.key] {
             slot = existing
             self.uncount(slot)
+            self.displace(slot)
         } else {
             slot = self.free.popLast() ?? self.grow()
             self.index[entry.key] = slot
@@ -131,6 +133,7 @@ struct MemoryTable {
     /// Changes an entry in place; its bounds and expiry follow.
     mutating func update(_ slot: Int, at now: Instant, _ change: (inout Slot) -> Void) {
         self.uncount(slot)
+        self.displace(slot)
         change(&self.slots[slot])
         self.slots[slot].cost = Self.cost(of: self.slots[slot])
         self.recount(slot, at: now)
@@ -138,6 +141,7 @@ struct MemoryTable {
 
     mutating func drop(_ slot: Int) {
         self.uncount(slot)
+        self.displace(slot)
         self.expiry.remove(slot)
         self.index.removeValue(forKey: self.slots[slot].key)
         self.slots[slot] = Slot()
@@ -149,6 +153,18 @@ struct MemoryTable {
         guard !self.evictions.isEmpty else { return [] }
         defer { self.evictions = [] }
         return self.evictions
+    }
+
+    /// The values that gave way since the last call. They end where the caller lets them: the end of a class' instance is its user's
+    /// code, which must not run under the lock of this table.
+    mutating func takeDisplaced() -> [CachedObject] {
+        guard !self.displaced.isEmpty else { return [] }
+        defer { self.displaced = [] }
+        return self.displaced
+    }
+
+    private mutating func displace(_ slot: Int) {
+        if case .record(.object(let object)) = self.slots[slot].content { self.displaced.append(object) }
     }
 
     private mutating func grow() -> Int {

@@ -77,7 +77,7 @@ struct EntryKey: Hashable {
 
     @inline(__always)
     func hash(into hasher: inout Hasher) {
+        // Without the space, which costs another round: a name that several namespaces have is as many comparisons.
         self.name.hashBytes(into: &hasher)
-        hasher.combine(self.space)
     }
 }

@@ -206,17 +206,21 @@ extension JSONParser {
 extension JSONParser {
     private mutating func string() throws(JSONError) -> String {
         self.position += 1
-        var result: String?
-        var runStart = self.position
+        let start = self.position
+        // With escapes, the string's own bytes; without any, the document's serve.
+        var unescaped: [UInt8] = []
+        var runStart = start
         while let byte = self.current {
             switch byte {
             case UInt8(ascii: "\""):
-                let run = try self.text(from: runStart)
+                let run = self.bytes[runStart..<self.position]
                 self.position += 1
-                return result.map { $0 + run } ?? run
+                guard runStart > start else { return try self.text(run, at: start) }
+                unescaped.append(contentsOf: run)
+                return try self.text(unescaped, at: start)
             case UInt8(ascii: "\\"):
-                result = (result ?? "") + (try self.text(from: runStart))
-                result?.unicodeScalars.append(try self.escape())
+                unescaped.append(contentsOf: self.bytes[runStart..<self.position])
+                unescaped.append(contentsOf: UTF8.encode(try self.escape()) ?? UTF8.encodedReplacementCharacter)
                 runStart = self.position
             case 0..<0x20:
                 throw self.error(.invalidString)
@@ -227,10 +231,8 @@ extension JSONParser {
         throw self.error(.unexpectedEnd)
     }
 
-    private func text(from start: Int) throws(JSONError) -> String {
-        guard let text = String(validating: self.bytes[start..<self.position], as: UTF8.self) else {
-            throw JSONError(problem: .invalidString, offset: start)
-        }
+    private func text(_ bytes: some Collection<UInt8>, at start: Int) throws(JSONError) -> String {
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw JSONError(problem: .invalidString, offset: start) }
         return text
     }
 

@@ -111,7 +111,7 @@ extension Worker {
         case .succeed(let value):
             var status = self.status(of: message, .success)
             status.result = value
-            await self.record(status, message, delivery)
+            guard await self.conclude(status, message, delivery) else { return }
             let isDone = await self.attempt("acknowledge a job", delivery) { try await self.queue.broker.acknowledge(delivery.lease) }
             guard isDone else { return }
             self.queue.metrics.count(.succeeded, task: message.task, queue: queue)
@@ -171,7 +171,7 @@ extension Worker {
     private func fail(_ delivery: Delivery, _ message: TaskMessage, _ failure: JobFailure, task: String, reason: String) async {
         var status = self.status(of: message, .failure)
         status.failure = failure
-        await self.record(status, message, delivery)
+        guard await self.conclude(status, message, delivery) else { return }
         await self.bury(delivery, failure, task: task, reason: reason)
     }
 
@@ -202,7 +202,7 @@ extension Worker {
     private func revoke(_ delivery: Delivery, _ message: TaskMessage, task: String, reason: String) async {
         var status = self.status(of: message, .revoked)
         status.failure = .revoked(reason)
-        await self.record(status, message, delivery)
+        guard await self.conclude(status, message, delivery) else { return }
         let isDone = await self.attempt("drop a revoked job", delivery) { try await self.queue.broker.acknowledge(delivery.lease) }
         guard isDone else { return }
         self.queue.metrics.count(.revoked, task: task, queue: delivery.lease.queue)
@@ -218,8 +218,48 @@ extension Worker {
         return status
     }
 
-    private func record(_ status: JobStatus, _ message: TaskMessage, _ delivery: Delivery) async {
-        guard message.ignoresResult != true else { return }
-        await self.attempt("record a state", delivery) { try await self.queue.results.record(status) }
+    private enum Recording {
+        case done
+        /// The store cannot be reached.
+        case unreachable
+        /// The store will never take this.
+        case refused
+    }
+
+    @discardableResult
+    private func record(_ status: JobStatus, _ message: TaskMessage, _ delivery: Delivery) async -> Recording {
+        guard message.ignoresResult != true else { return .done }
+        let wasRefused = Locked(false)
+        let isDone = await self.attempt("record a state", delivery) {
+            do {
+                try await self.queue.results.record(status)
+            } catch {
+                wasRefused.withLock { $0 = (error as? QueueError)?.code != .unavailable }
+                throw error
+            }
+        }
+        return isDone ? .done : wasRefused.withLock { $0 } ? .refused : .unreachable
+    }
+
+    /// Records a job's end; `false` when that could not be done, and the message must not go.
+    ///
+    /// While the result store cannot be reached the message comes back after another lease's time, and the job runs again. What the store
+    /// will never take would come back for ever, so that message is dead.
+    private func conclude(_ status: JobStatus, _ message: TaskMessage, _ delivery: Delivery) async -> Bool {
+        switch await self.record(status, message, delivery) {
+        case .done:
+            return true
+        case .unreachable:
+            let due = self.queue.time.utcNow().advanced(by: self.configuration.lease)
+            await self.attempt("put a job back", delivery) {
+                try await self.queue.broker.retry(delivery.lease, with: delivery.message, notBefore: due)
+            }
+        case .refused:
+            let isDone = await self.attempt("dead-letter a job", delivery) {
+                try await self.queue.broker.deadLetter(delivery.lease, reason: "its outcome could not be recorded")
+            }
+            if isDone { self.queue.metrics.count(.deadLettered, task: message.task, queue: delivery.lease.queue) }
+        }
+        return false
     }
 }

@@ -20,8 +20,7 @@ public final class SQLiteBroker: Broker {
 
     public func publish(_ message: Message, to queue: String, notBefore: UTCTime?) async throws {
         try QueueName.validate(queue)
-        let now = self.database.now
-        try await self.database.write { db in
+        try await self.write { db, now in
             try MessageRows.insert(message, into: queue, notBefore: notBefore?.roundedUpMilliseconds, now: now, db)
         }
         self.database.changes.announce(.messages)
@@ -30,13 +29,13 @@ public final class SQLiteBroker: Broker {
     public func receive(_ request: ReceiveRequest) async throws -> [Delivery] {
         while true {
             let generation = self.database.changes.generation(of: .messages)
-            let now = self.database.now
-            let found = try await self.database.write { db in
+            let (deliveries, pause) = try await self.write { db, now in
                 let deliveries = try MessageRows.lease(request, now: now, db)
-                return (deliveries, deliveries.isEmpty ? try MessageRows.nextChange(db) : nil)
+                let next = deliveries.isEmpty ? try MessageRows.nextChange(db) : nil
+                return (deliveries, next.map { Duration.milliseconds(max(0, $0.subtractingSaturating(now))) })
             }
-            guard found.0.isEmpty, request.waits, request.limit > 0 else { return found.0 }
-            let deadline = found.1.map { self.database.time.now().advanced(by: .milliseconds(max(0, $0.subtractingSaturating(now)))) }
+            guard deliveries.isEmpty, request.waits, request.limit > 0 else { return deliveries }
+            let deadline = pause.map { self.database.time.now().advanced(by: $0) }
             try await self.database.changes.wait(for: .messages, after: generation, until: deadline)
         }
     }
@@ -46,9 +45,8 @@ public final class SQLiteBroker: Broker {
     }
 
     public func extend(_ leases: [Lease], by duration: Duration) async throws -> Set<Lease> {
-        let now = self.database.now
         let milliseconds = duration.wholeMillisecondsRoundedUp
-        return try await self.database.write { db in
+        return try await self.write { db, now in
             var ended: Set<Lease> = []
             for lease in leases where try !MessageRows.extend(lease, until: now.addingSaturating(milliseconds), now: now, db) {
                 ended.insert(lease)
@@ -82,8 +80,7 @@ public final class SQLiteBroker: Broker {
     }
 
     public func redrive(_ queue: String, limit: Int) async throws -> Int {
-        let now = self.database.now
-        let count = try await self.database.write { try MessageRows.redrive(queue, limit: limit, now: now, $0) }
+        let count = try await self.write { try MessageRows.redrive(queue, limit: limit, now: $1, $0) }
         self.database.changes.announce(.messages)
         return count
     }
@@ -94,9 +91,13 @@ public final class SQLiteBroker: Broker {
 
     /// Runs a statement that must find its lease, and refuses when it does not.
     private func settle(_ lease: Lease, _ body: @escaping @Sendable (Database, Int64) throws -> Bool) async throws {
-        let now = self.database.now
-        let isHeld = try await self.database.write { try body($0, now) }
-        guard isHeld else { throw QueueError.staleLease(lease) }
+        guard try await self.write(body) else { throw QueueError.staleLease(lease) }
+    }
+
+    /// Runs a transaction with the time at which it has the right to write, for which another process may have let it wait: a lease that
+    /// counted from before the wait could be over before it begins.
+    private func write<Result: Sendable>(_ body: @escaping @Sendable (Database, Int64) throws -> Result) async throws -> Result {
+        try await self.database.write { [database] in try body($0, database.now) }
     }
 }
 

@@ -16,6 +16,12 @@ import Testing
         #expect(journal.isEmpty)
     }
 
+    @Test func `names that are equal as Swift strings are owed each for itself`() {
+        var journal = InvalidationJournal()
+        journal.add([.key("\u{E9}"), .key("e\u{301}"), .tag("\u{E9}")])
+        #expect(journal.owed.targets.count == 3)
+    }
+
     @Test func `too many become one invalidation of everything`() {
         var journal = InvalidationJournal()
         journal.add((0..<InvalidationJournal.capacity).map { .key("\($0)") })

@@ -108,6 +108,30 @@ import Testing
         }
     }
 
+    @Test(arguments: Kind.allCases)
+    func `tags, keys and namespaces that are equal as Swift strings and not in their bytes are apart`(kind: Kind) async throws {
+        let (one, other) = ("caf\u{E9}", "cafe\u{301}")
+        let cache = self.makeCache(kind)
+        for tag in [one, other] {
+            #expect(try await cache.lookup(for: "k", tags: [one, other]) { 1 }.outcome == .loaded)
+            #expect(try await cache.lookup(for: "k", tags: [one, other]) { 2 }.outcome == .hit)
+            try await cache.invalidate(tag: tag)
+            #expect(try await cache.contains("k") == false)
+            // Tags that only the loader knows.
+            _ = try await cache.lookup(for: "k") { context in
+                context.addTag(one)
+                context.addTag(other)
+                return 3
+            }
+            #expect(try await cache.contains("k"))
+            try await cache.invalidate(tag: tag)
+            #expect(try await cache.contains("k") == false)
+        }
+        let store = MemoryStore()
+        try await Cache(store: store, namespace: one).set(1, for: "k")
+        #expect(try await Cache(store: store, namespace: other).contains("k") == false)
+    }
+
     @Test(arguments: Kind.allCases) func `tags are any strings of 1 to 65535 bytes, at most 254`(kind: Kind) async throws {
         let cache = self.makeCache(kind)
         let longest = String(repeating: "t", count: 65_535)

@@ -166,4 +166,29 @@ import Testing
             }
         }
     }
+
+    /// An instance whose end looks into the cache that it was in.
+    private final class Curious: Codable, Sendable {
+        private let cache: Locked<Cache?>
+
+        init(_ cache: Cache) { self.cache = Locked(cache) }
+        init(from decoder: any Decoder) { self.cache = Locked(nil) }
+        func encode(to encoder: any Encoder) throws { try [Int]().encode(to: encoder) }
+        deinit { _ = self.cache.withLock { $0 }?.cached(for: "other", as: Int.self) }
+    }
+
+    @Test func `a value that gives way may use the cache as it ends`() async throws {
+        let time = ManualTime()
+        let cache = Cache(store: MemoryStore(limits: MemoryLimits(maximumCount: 2), time: time.source))
+        try await cache.set(Curious(cache), for: "replaced")
+        try await cache.set(1, for: "replaced")
+        try await cache.set(Curious(cache), for: "removed")
+        try await cache.deleteMany(["removed"])
+        try await cache.set(Curious(cache), for: "expired", expiresIn: .seconds(1))
+        await time.advance(by: .seconds(2))
+        #expect(try await cache.contains("expired") == false)
+        try await cache.set(Curious(cache), for: "evicted")
+        for key in ["a", "b", "c"] { try await cache.set(1, for: key) }
+        #expect(try await cache.contains("evicted") == false)
+    }
 }

@@ -251,4 +251,23 @@ import Testing
         #expect(error?.code == .notConfirmed)
         removal.open()
     }
+
+    // MARK: Writes after an outage
+
+    @Test func `a removal that is still owed is delivered before a later write, which stays`() async throws {
+        self.takeDown()
+        let (cache, store) = (self.cache, self.store)
+        let removing = Task { try await cache.deleteMany(["counter", "other", "value"]) }
+        _ = try? await store.time.run { try await removing.value }
+        #expect(cache.invalidator.isOwing)
+        store.faults.clear()
+        try await cache.setCounter("counter", to: 5)
+        #expect(!cache.invalidator.isOwing)
+        #expect(try await cache.increment("other", initial: 1) == 2)
+        try await cache.set("kept", for: "value")
+        await store.time.advance(by: .seconds(10))
+        #expect(try await cache.counter("counter") == 5)
+        #expect(try await cache.counter("other") == 2)
+        #expect(try await cache.get("value", as: String.self) == "kept")
+    }
 }

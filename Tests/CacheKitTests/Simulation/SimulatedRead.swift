@@ -80,11 +80,11 @@ final class SimulatedRead: CustomStringConvertible {
 
     private func read() {
         self.lookup.readBegins(at: self.world.now)
-        var epochs: [String: TagEpoch?] = [:]
+        var epochs: [ExactName: TagEpoch?] = [:]
         self.node.send(
             "read",
             { self.entry = self.world.withTable { $0.read(self.storeKey, at: self.world.now, utc: self.world.utc) } },
-            { for tag in self.tags { epochs[tag] = .some(self.epochIfKnown(tag)) } }
+            { for tag in self.tags { epochs[name: tag] = .some(self.epochIfKnown(tag)) } }
         ) { isKnown in
             guard isKnown else { return self.perform(self.lookup.storeFailed()) }
             self.lookup.learned(epochs: epochs)
@@ -93,11 +93,11 @@ final class SimulatedRead: CustomStringConvertible {
     }
 
     private func readEpochs(_ names: [String], _ wantsSequence: Bool) {
-        var epochs: [String: TagEpoch?] = [:]
+        var epochs: [ExactName: TagEpoch?] = [:]
         var sequence: UInt64?
         self.node.send(
             "read epochs",
-            { for name in names { epochs[name] = .some(self.epochIfKnown(name)) } },
+            { for name in names { epochs[name: name] = .some(self.epochIfKnown(name)) } },
             { if wantsSequence { sequence = self.world.withTable { $0.sequence(of: SimulatedWorld.namespace) } } }
         ) { isKnown in
             guard isKnown else { return self.perform(self.lookup.storeFailed()) }
@@ -135,8 +135,8 @@ final class SimulatedRead: CustomStringConvertible {
 
     private func open(_ seen: Sighting) {
         let start = self.world.now
-        var early: [String: TagEpoch] = [:]
-        for tag in self.tags { if case .some(.some(let epoch)) = self.lookup.epochs[tag] { early[tag] = epoch } }
+        var early: [ExactName: TagEpoch] = [:]
+        for tag in self.tags { if case .some(.some(let epoch)) = self.lookup.epochs[name: tag] { early[name: tag] = epoch } }
         let missing = self.tags.filter { early[$0] == nil }
         guard !missing.isEmpty else { return self.takeOff(seen, early, start) }
         self.node.send("epochs", { early.merge(self.epochs(of: missing)) { known, _ in known } }) { isKnown in
@@ -145,7 +145,7 @@ final class SimulatedRead: CustomStringConvertible {
         }
     }
 
-    private func takeOff(_ seen: Sighting, _ early: [String: TagEpoch], _ start: Instant) {
+    private func takeOff(_ seen: Sighting, _ early: [ExactName: TagEpoch], _ start: Instant) {
         let token = LeaseToken.random(using: &self.world.random)
         let load = OwnLoad(
             key: self.storeKey, epochs: early, mayAddTags: self.mayAddTags, fence: self.fence, sequence: nil,
@@ -219,7 +219,7 @@ final class SimulatedRead: CustomStringConvertible {
     private func keep(_ version: Int, _ token: LeaseToken, _ action: Fill.Action, _ fill: Fill) {
         switch action {
         case .fetchEpochs(let names, let wantsSequence):
-            var (epochs, sequence): ([String: TagEpoch], UInt64?) = ([:], nil)
+            var (epochs, sequence): ([ExactName: TagEpoch], UInt64?) = ([:], nil)
             self.node.send(
                 "epochs", { epochs = self.epochs(of: names) },
                 { if wantsSequence { sequence = self.world.withTable { $0.sequence(of: SimulatedWorld.namespace) } } }
@@ -243,10 +243,10 @@ final class SimulatedRead: CustomStringConvertible {
         { self.world.withTable { $0.abandon(self.storeKey, token: token, at: self.world.now) } }
     }
 
-    private func epochs(of names: [String]) -> [String: TagEpoch] {
+    private func epochs(of names: [String]) -> [ExactName: TagEpoch] {
         self.world.withTable { table in
-            var epochs: [String: TagEpoch] = [:]
-            for name in names { epochs[name] = table.epoch(of: CacheTag(namespace: SimulatedWorld.namespace, name: name)) }
+            var epochs: [ExactName: TagEpoch] = [:]
+            for name in names { epochs[name: name] = table.epoch(of: CacheTag(namespace: SimulatedWorld.namespace, name: name)) }
             return epochs
         }
     }

@@ -250,9 +250,9 @@ final class SimulatedWorld {
     func usableVersion(_ key: String) -> Int? {
         let entry = self.table.read(CacheKey(namespace: Self.namespace, name: key), at: self.now, utc: self.utc)
         guard case .record(let record) = entry else { return nil }
-        var epochs: [String: TagEpoch?] = [:]
+        var epochs: [ExactName: TagEpoch?] = [:]
         for tag in record.tags {
-            epochs[tag.name] = .some(self.table.epochIfKnown(of: CacheTag(namespace: Self.namespace, name: tag.name)))
+            epochs[name: tag.name] = .some(self.table.epochIfKnown(of: CacheTag(namespace: Self.namespace, name: tag.name)))
         }
         guard case .fresh(let fresh) = Sight.judge(entry, epochs: epochs, nowMilliseconds: self.utc.millisecondsSinceEpoch) else {
             return nil

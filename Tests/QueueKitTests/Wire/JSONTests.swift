@@ -83,4 +83,12 @@ import Testing
         #expect(object.map(\.value) == [9, 3, 4])
         #expect(object == ["b": 4, "m": 3, "z": 9])
     }
+
+    @Test func `escapes and runs between them are put together in order, and a mebibyte of escapes is read at once`() throws {
+        #expect(try JSONParser.parse(#""a\n\u00e9b\\é""#) == .string("a\n\u{E9}b\\\u{E9}"))
+        #expect(try JSONParser.parse(#""\ud83d\ude00x\ud83d""#) == .string("😀x\u{FFFD}"))
+        #expect(throws: JSONError.self) { try JSONParser.parse([0x22, 0xC3, 0x5C, 0x6E, 0xA9, 0x22]) }
+        let many = "\"" + String(repeating: "\\n", count: 500_000) + "\""
+        #expect(try JSONParser.parse(many) == .string(String(repeating: "\n", count: 500_000)))
+    }
 }

@@ -123,6 +123,65 @@ import Testing
     }
 }
 
+/// A result store that fails for outcomes, as long as it is told to.
+private final class FailingResults: ResultStore {
+    let base = MemoryResultStore()
+    let failure: Locked<QueueError?>
+
+    init(_ failure: QueueError) {
+        self.failure = Locked(failure)
+    }
+
+    func record(_ status: JobStatus) async throws -> Bool {
+        if status.state.isFinal, let failure = self.failure.withLock({ $0 }) { throw failure }
+        return try await self.base.record(status)
+    }
+    func status(of id: JobID) async throws -> JobStatus? { try await self.base.status(of: id) }
+    func finalStatus(of id: JobID, within timeout: Duration) async throws -> JobStatus? {
+        try await self.base.finalStatus(of: id, within: timeout)
+    }
+    func withdraw(_ id: JobID) async throws { try await self.base.withdraw(id) }
+}
+
+@Suite struct UnrecordedOutcomeTests {
+    private static func world(_ code: QueueError.Code, _ runs: Tally) -> (ManualTime, FakeBroker, JobQueue, Worker, FailingResults) {
+        let time = ManualTime()
+        let broker = FakeBroker(time: time.source)
+        let results = FailingResults(QueueError(code: code, message: "no"))
+        let queue = JobQueue(broker: broker, results: results, time: time.source)
+        let worker = Worker(queue, concurrency: 1) {
+            $0.handle(Add.self) { job, _ in
+                runs.increment()
+                return job.x
+            }
+        }
+        return (time, broker, queue, worker, results)
+    }
+
+    @Test func `a job whose outcome cannot be recorded comes back, and is not lost`() async throws {
+        let runs = Tally()
+        let (time, broker, queue, worker, results) = Self.world(.unavailable, runs)
+        let receipt = try await queue.enqueue(Add(x: 1, y: 1))
+        #expect(try await time.run { try await worker.drain() } == 1)
+        #expect(try await broker.counts(of: "celery") == QueueCounts(delayed: 1))
+        results.failure.withLock { $0 = nil }
+        await time.advance(by: .seconds(60))
+        #expect(try await worker.drain() == 1)
+        #expect(runs.count == 2)
+        #expect(try await receipt.state() == .success)
+        #expect(try await broker.counts(of: "celery") == QueueCounts())
+    }
+
+    @Test func `a job whose outcome the store will never take is dead, and does not come back for ever`() async throws {
+        let runs = Tally()
+        let (_, broker, queue, worker, _) = Self.world(.unsupported, runs)
+        try await queue.enqueue(Add(x: 1, y: 1))
+        #expect(try await worker.drain() == 1)
+        #expect(runs.count == 1)
+        #expect(try await broker.counts(of: "celery") == QueueCounts(dead: 1))
+    }
+}
+
 @Suite struct PoisonTests {
     /// Made once: one of them has ten megabytes.
     private static let poison: [(String, Message)] = {

@@ -16,8 +16,9 @@ public struct DemoSettings: Sendable {
     public func run(logger: Logger) async throws {
         try self.check()
         try await ListenCheck.run(self.listen)
-        try await ScratchDirectory.with { scratch in
+        try await ScratchDirectory.reserved { scratch in
             try await ServiceRunner(logger: logger).run {
+                try scratch.create()
                 let metrics = PrometheusRegistry()
                 metrics.install()
                 let demo = try await DemoProcess(settings: self, scratch: scratch, metrics: metrics, logger: logger)
