@@ -203,7 +203,7 @@ extension Cache {
         let now = self.configuration.time.utcNow().millisecondsSinceEpoch
         for entry in reading.entries {
             if case .needsEpochs(let names) = Sight.judge(entry, epochs: epochs, nowMilliseconds: now) {
-                missing.formUnion(names.map(ExactName.init))
+                missing.formUnion(names.map { ExactName($0) })
             }
         }
         if !missing.isEmpty {

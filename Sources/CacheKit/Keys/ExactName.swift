@@ -29,10 +29,10 @@ struct ExactName: Hashable, Comparable, ExpressibleByStringLiteral, Sendable {
 extension Dictionary where Key == ExactName {
     /// What was read for each name, by name. A name that comes twice has what was read first.
     init(_ names: some Sequence<String>, _ values: some Sequence<Value>) {
-        self.init(zip(names.lazy.map(ExactName.init), values)) { first, _ in first }
+        self.init(zip(names.lazy.map { ExactName($0) }, values)) { first, _ in first }
     }
 
-    subscript(name: String) -> Value? {
+    subscript(name name: String) -> Value? {
         get { self[ExactName(name)] }
         set { self[ExactName(name)] = newValue }
     }

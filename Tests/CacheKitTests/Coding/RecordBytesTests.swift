@@ -114,7 +114,7 @@ import Testing
         let stamps = ([""] + tags).enumerated().map { TagStamp(name: $1, epoch: TagEpoch(bits: 0x0102_0304_0506_0708 + UInt64($0))) }
         var record = CacheRecord(flags: flags, nonce: RecordNonce(high: 1, low: 2), schema: coding.schema, tags: stamps, body: body)
         record.freshUntil = .max
-        let epochs: [String: TagEpoch?] = Dictionary(uniqueKeysWithValues: stamps.map { ($0.name, $0.epoch) })
+        let epochs: [ExactName: TagEpoch?] = Dictionary(uniqueKeysWithValues: stamps.map { (ExactName($0.name), $0.epoch) })
         let bytes = RecordBytes.encode(record)
         var hits = 0
         for index in 0..<(bytes.count - body.size) {

@@ -137,7 +137,7 @@ final class SimulatedRead: CustomStringConvertible {
         let start = self.world.now
         var early: [ExactName: TagEpoch] = [:]
         for tag in self.tags { if case .some(.some(let epoch)) = self.lookup.epochs[name: tag] { early[name: tag] = epoch } }
-        let missing = self.tags.filter { early[$0] == nil }
+        let missing = self.tags.filter { early[name: $0] == nil }
         guard !missing.isEmpty else { return self.takeOff(seen, early, start) }
         self.node.send("epochs", { early.merge(self.epochs(of: missing)) { known, _ in known } }) { isKnown in
             guard isKnown else { return self.perform(self.lookup.storeFailed()) }
