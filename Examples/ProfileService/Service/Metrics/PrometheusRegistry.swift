@@ -1,10 +1,10 @@
-public import CoreMetrics
+public import Metrics
 import ScaleCore
 
 /// A metrics backend that keeps everything in memory and writes Prometheus' text exposition format, version 0.0.4.
 ///
-/// A timer or recorder becomes a summary (`_sum` and `_count`), timers in seconds; names become what Prometheus allows, and
-/// counters end in `_total`.
+/// A timer or recorder becomes a summary (`_sum` and `_count`), timers in seconds; a gauge or meter shows its last value; names become
+/// what Prometheus allows, and counters end in `_total`.
 public final class PrometheusRegistry: MetricsFactory {
     private let families = Locked<[String: Family]>([:])
 
@@ -72,7 +72,7 @@ public final class PrometheusRegistry: MetricsFactory {
         let labels = Self.labels(dimensions)
         return self.families.withLock { families in
             var family = families[name] ?? Family(kind: kind)
-            let cell = family.cells[labels] ?? Cell()
+            let cell = family.cells[labels] ?? Cell(keepsLast: family.kind == .gauge)
             family.cells[labels] = cell
             families[name] = family
             return cell
@@ -121,7 +121,13 @@ public final class PrometheusRegistry: MetricsFactory {
 
 /// One time series.
 private final class Cell: CounterHandler, FloatingPointCounterHandler, RecorderHandler, MeterHandler, TimerHandler {
+    /// What is recorded replaces what was: a gauge is a recorder that does not aggregate.
+    private let keepsLast: Bool
     private let state = Locked<(sum: Double, count: Int64)>((0, 0))
+
+    init(keepsLast: Bool) {
+        self.keepsLast = keepsLast
+    }
 
     var reading: (sum: Double, count: Int64) { self.state.withLock { $0 } }
 
@@ -135,8 +141,8 @@ private final class Cell: CounterHandler, FloatingPointCounterHandler, RecorderH
     func increment(by amount: Int64) { self.add(Double(amount)) }
     func increment(by amount: Double) { self.add(amount) }
     func decrement(by amount: Double) { self.add(-amount) }
-    func record(_ value: Int64) { self.add(Double(value)) }
-    func record(_ value: Double) { self.add(value) }
+    func record(_ value: Int64) { self.record(Double(value)) }
+    func record(_ value: Double) { self.keepsLast ? self.set(value) : self.add(value) }
     func set(_ value: Int64) { self.set(Double(value)) }
     func set(_ value: Double) { self.state.withLock { $0 = (value, 1) } }
     func recordNanoseconds(_ duration: Int64) { self.add(Double(duration) / 1e9) }

@@ -1,4 +1,5 @@
 import Foundation
+import Metrics
 import Testing
 
 @testable import ProfileService
@@ -83,5 +84,17 @@ import Testing
             #expect(lines.contains("# TYPE database_queries_total counter"))
             #expect(lines.contains("database_queries_total 1"))
         }
+    }
+
+    @Test func `a gauge shows what was recorded last, a recorder the sum and count of all`() {
+        let registry = PrometheusRegistry()
+        let gauge = Gauge(label: "depth", factory: registry)
+        let recorder = Recorder(label: "size", factory: registry)
+        for value in [5, 3] {
+            gauge.record(value)
+            recorder.record(value)
+        }
+        let lines = registry.exposition().split(separator: "\n")
+        #expect(lines == ["# TYPE depth gauge", "depth 3", "# TYPE size summary", "size_sum 8", "size_count 2"])
     }
 }
