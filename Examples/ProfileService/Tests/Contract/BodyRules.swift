@@ -23,6 +23,23 @@ import Testing
         }
     }
 
+    @Test(arguments: Way.allCases, [String.Encoding.utf16LittleEndian, .utf16BigEndian, .utf32LittleEndian, .utf32BigEndian])
+    func `JSON in another encoding than UTF-8 is 400, with and without a mark of it`(way: Way, encoding: String.Encoding) async throws {
+        try await ServiceUnderTest.with { service async throws in
+            for mark in ["", "\u{FEFF}"] {
+                let text = mark + #"{"email":"wide@example.com","password":"12345678","name":"Wide"}"#
+                let body = Array(try #require(text.data(using: encoding)))
+                let status = try await HTTPConversation.with(port: service.port(way)) { speaker in
+                    try await speaker.send(
+                        "POST /users HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: \(body.count)\r\n\r\n")
+                    try await speaker.send(body)
+                    return try await speaker.answer().status
+                }
+                #expect(status == 400)
+            }
+        }
+    }
+
     @Test(arguments: Way.allCases) func `another content type than application-json is 415`(way: Way) async throws {
         try await ServiceUnderTest.with { service async throws in
             let body = #"{"email":"a@b","password":"12345678","name":"A"}"#
