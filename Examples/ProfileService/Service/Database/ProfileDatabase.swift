@@ -27,7 +27,7 @@ public struct ProfileDatabase: Sendable {
             configuration.busyMode = .timeout(5)
             configuration.maximumReaderCount = 4
             self.pool = try DatabasePool(path: path, configuration: configuration)
-            try ProfileSchema.migrator.migrate(self.pool)
+            try ProfileSchema.apply(to: self.pool)
         } catch {
             let reason = (error as? DatabaseError)?.message ?? "\(error)"
             throw StartError("--database \(path): cannot be opened or written (\(reason)); name a file in a writable directory")

@@ -2,6 +2,21 @@ import GRDB
 
 /// The tables, and how a database of an earlier version becomes one of this.
 enum ProfileSchema {
+    /// Brings a database to this version; several processes may do so to one file at once.
+    static func apply(to database: some DatabaseWriter) throws {
+        let migrator = Self.migrator
+        while true {
+            let known = try database.read(migrator.appliedIdentifiers)
+            do {
+                return try migrator.migrate(database)
+            } catch {
+                // The migrator looks up what was applied before it has the lock. When another process applied it meanwhile, doing it again
+                // fails, and the next look finds it done. Each round there is less to do, so this ends.
+                guard try database.read(migrator.appliedIdentifiers) != known else { throw error }
+            }
+        }
+    }
+
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("profiles") { database in

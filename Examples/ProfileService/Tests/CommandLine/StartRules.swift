@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 import NIOCore
 import NIOPosix
 import ScaleTesting
@@ -109,6 +110,53 @@ import Darwin
             #expect(outcome.errors.split(separator: "\n").count == 1, "\(outcome.errors)")
             #expect(outcome.errors.contains("--database \(file.path)"), "\(outcome.errors)")
             #expect(try Data(contentsOf: file) == text)
+        }
+    }
+
+    /// this:   sees that nothing was applied, waits for the lock ───────── has it, finds the work done
+    /// other:  has the lock, applies the schema                  commits
+    @Test func `an instance that waits while another creates the tables opens the database as well`() async throws {
+        try await ScratchDirectory.with { scratch in
+            let file = "\(scratch.path)/profiles.sqlite"
+            let reference = try DatabaseQueue()
+            try ProfileSchema.apply(to: reference)
+            let tables = try await reference.read { database in
+                try String.fetchAll(database, sql: "SELECT sql FROM sqlite_schema WHERE name IN ('profile', 'cache_notice')")
+            }
+            #expect(tables.count == 2)
+            var configuration = Configuration()
+            configuration.allowsUnsafeTransactions = true  // one that stays open between two calls
+            let other = try DatabaseQueue(path: file, configuration: configuration)
+            try await other.writeWithoutTransaction { database in
+                try database.execute(sql: "CREATE TABLE grdb_migrations (identifier TEXT NOT NULL PRIMARY KEY)")
+                try database.execute(sql: "BEGIN IMMEDIATE")
+                for table in tables { try database.execute(sql: table) }
+                try database.execute(sql: "INSERT INTO grdb_migrations VALUES ('profiles')")
+            }
+            configuration = Configuration()
+            configuration.busyMode = .callback { _ in
+                (try? other.writeWithoutTransaction { try $0.execute(sql: "COMMIT") }) != nil
+            }
+            let this = try DatabaseQueue(path: file, configuration: configuration)
+            try ProfileSchema.apply(to: this)
+            #expect(try await this.read { try ProfileSchema.migrator.hasCompletedMigrations($0) })
+        }
+    }
+
+    @Test func `instances that start at once on one fresh database all open it`() async throws {
+        try await ScratchDirectory.with { scratch in
+            for file in 0..<10 {
+                try await withThrowingTaskGroup(of: Void.self) { instances in
+                    for _ in 0..<8 {
+                        instances.addTask {
+                            let database = try await ProfileDatabase(
+                                path: "\(scratch.path)/\(file).sqlite", seed: 3, metrics: PrometheusRegistry())
+                            #expect(try await database.allProfiles().count == 3)
+                        }
+                    }
+                    try await instances.waitForAll()
+                }
+            }
         }
     }
 
