@@ -23,6 +23,16 @@ final class Announcement<Value: Sendable>: Sendable {
         for waiter in waiters { waiter.resume(returning: value) }
     }
 
+    /// The value, or nil as long as it is not known.
+    var known: Value? {
+        self.state.withLock { state in
+            switch state {
+            case .awaited: nil
+            case .known(let value): value
+            }
+        }
+    }
+
     /// The value, as soon as it is known. Throws `CancellationError` when the task is cancelled before.
     func value() async throws -> Value {
         let number = self.state.withLock { state in

@@ -19,9 +19,17 @@ enum Jobs {
         }
     }
 
+    /// Graces that are over before the process' own, of which the server may need some first; see ``ServiceRunner``.
+    static var workerConfiguration: Worker.Configuration {
+        var configuration = Worker.Configuration()
+        configuration.grace = .seconds(5)
+        configuration.cancellationGrace = .milliseconds(500)
+        return configuration
+    }
+
     /// The worker with the handlers of this service.
     static func worker(on queue: JobQueue, concurrency: Int, mailer: some Mailer) -> Worker {
-        Worker(queue, concurrency: concurrency) {
+        Worker(queue, concurrency: concurrency, configuration: Self.workerConfiguration) {
             $0.handle(SendEmailNotification.self) { job, context in
                 try await mailer.notify(userID: job.userID, attempt: context.retries)
                 return "sent to user \(job.userID)"
