@@ -6,6 +6,7 @@ import ServiceLifecycle
 struct RedisClients {
     let logger: Logger
     private var byURL: [String: RedisClient] = [:]
+    private var unreached: [Logger.Message] = []
 
     init(logger: Logger) {
         self.logger = logger
@@ -16,7 +17,7 @@ struct RedisClients {
     /// The client for a choice; nil for memory.
     ///
     /// - Throws: `StartError` that names the flag for a URL that cannot be used, and for credentials or a database that the server refuses. A
-    ///   server that is down is only warned of.
+    ///   server that is down is none; see ``warnOfUnreached()``.
     mutating func client(for choice: StoreChoice, flag: String) async throws -> RedisClient? {
         guard case .redis(let url) = choice else { return nil }
         if let client = self.byURL[url] { return client }
@@ -26,9 +27,14 @@ struct RedisClients {
             try await client.ping()
         } catch {
             if let refusal = Self.refusal(error, of: client, flag: flag) { throw refusal }
-            self.logger.warning("\(flag): Redis at \(client.address) cannot be reached yet; waiting for it: \(error)")
+            self.unreached.append("\(flag): Redis at \(client.address) cannot be reached yet; waiting for it: \(error)")
         }
         return client
+    }
+
+    /// Warns of the servers that are down, once nothing else can refuse the start: that would be its only line.
+    func warnOfUnreached() {
+        for warning in self.unreached { self.logger.warning(warning) }
     }
 
     /// Asks a server once, for those that have no use for one that is down.

@@ -27,11 +27,12 @@ public struct ServeSettings: Sendable {
         try await ListenCheck.run(self.listen)
         let metrics = PrometheusRegistry()
         metrics.install()
-        let stores = try await Stores.open(
-            cache: self.cache, sessions: self.sessions, namespace: self.cacheNamespace, metrics: metrics, logger: logger)
         let hasher = PasswordHasher(metrics: metrics)
         let database = try await ProfileDatabase(path: self.database, seed: self.seed, metrics: metrics)
         let queue = try Jobs.open(self.queue, logger: logger)
+        // Last, since this may warn, and a bad start is to be one line.
+        let stores = try await Stores.open(
+            cache: self.cache, sessions: self.sessions, namespace: self.cacheNamespace, metrics: metrics, logger: logger)
         let instance = Instance(
             stores: stores, database: database, hasher: hasher, queue: queue, metrics: metrics,
             trustedProxies: self.trustedProxies, insecureCookies: self.insecureCookies, logger: logger)

@@ -29,6 +29,7 @@ struct Stores: Sendable {
         var clients = RedisClients(logger: logger)
         let cacheRedis = try await clients.client(for: cache, flag: "--cache")
         let sessionsRedis = try await clients.client(for: sessions, flag: "--sessions")
+        clients.warnOfUnreached()
         let sessionStorage: any SessionStorage = sessionsRedis.map { RedisSessionStorage($0) } ?? MemorySessionStorage()
         let cacheStore: any CacheStore = cacheRedis.map { RedisCacheStore($0) } ?? MemoryStore()
         let sharedRedis = sessionsRedis ?? cacheRedis

@@ -26,6 +26,23 @@ import Darwin
             ["serve", "--listen", "127.0.0.1:0", "--queue", "sqlite:/nonexistent/directory/jobs.sqlite"],
             "--queue sqlite:/nonexistent/directory/jobs.sqlite"
         ),
+        // Redis is down as well, which alone would be no bad start.
+        (
+            ["serve", "--listen", "127.0.0.1:0", "--cache", "redis://127.0.0.1:1", "--database", "/nonexistent/directory/file.sqlite"],
+            "--database /nonexistent/directory/file.sqlite"
+        ),
+        (
+            [
+                "serve", "--listen", "127.0.0.1:0", "--seed", "0", "--cache", "redis://127.0.0.1:1", "--queue",
+                "sqlite:/nonexistent/directory/jobs.sqlite",
+            ], "--queue sqlite:/nonexistent/directory/jobs.sqlite"
+        ),
+        (
+            [
+                "serve", "--listen", "127.0.0.1:0", "--seed", "0", "--cache", "redis://127.0.0.1:1", "--sessions",
+                "redis://127.0.0.1/first",
+            ], "--sessions"
+        ),
         (["serve", "--listen", "0.0.0.0:0", "--insecure-cookies"], "--insecure-cookies"),
         (["serve", "--listen", "127.0.0.1:0", "--cache", "redis://127.0.0.1:notaport"], "--cache"),
         (["serve", "--listen", "127.0.0.1:0", "--cache", "redis://"], "--cache"),
