@@ -41,8 +41,23 @@ struct ChildProcess: Sendable {
     ///
     /// - Returns: its exit status.
     func stop() async throws -> Int32 {
-        kill(self.id, SIGTERM)
+        self.signal(SIGTERM)
         return try await self.ended.value()
+    }
+
+    /// As ``stop()``, but the process is killed when it has not ended within `limit`.
+    func end(within limit: Duration) async {
+        let patience = Task {
+            try await Task.sleep(for: limit)
+            self.signal(SIGKILL)
+        }
+        defer { patience.cancel() }
+        _ = try? await self.stop()
+    }
+
+    /// Nothing for a process that has ended: its id may be another's by now.
+    private func signal(_ number: Int32) {
+        if self.ended.known == nil { kill(self.id, number) }
     }
 
     /// What the process wrote last.

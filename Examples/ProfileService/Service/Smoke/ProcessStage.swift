@@ -10,22 +10,34 @@ struct ProcessStage: SmokeStage {
     var metricsAddresses: [String] { self.instances }
     private let processes: [ChildProcess]
 
-    /// Plays `scenario` on a set of processes, and ends them all.
+    /// More than a part takes by itself, and within the 10 s in which the whole is to end.
+    private static let endLimit = Duration.seconds(9)
+
+    /// Plays `scenario` on a set of processes, and ends all that were started, however it goes.
     static func with<Result: Sendable>(
         _ settings: DemoSettings, redis: String, _ scenario: @escaping @Sendable (ProcessStage) async throws -> Result
     ) async throws -> Result {
         try await ScratchDirectory.with { scratch in
-            let (stage, processes) = try await Self.start(settings, redis: redis, scratch: scratch)
+            var processes: [ChildProcess] = []
             let result: Swift.Result<Result, any Error>
             do {
-                result = .success(try await scenario(stage))
+                result = .success(try await scenario(try await Self.start(settings, redis: redis, scratch: scratch, &processes)))
             } catch {
                 result = .failure(error)
             }
-            // The proxy first, as in every graceful end of a service behind one.
-            for process in processes.reversed() { _ = try await process.stop() }
+            await Self.end(processes)
             return try result.get()
         }
+    }
+
+    /// Ends all at once: nothing is in flight any more.
+    private static func end(_ processes: [ChildProcess]) async {
+        // In a task of its own, since this one may have been cancelled, and the processes are to be gone all the same.
+        await Task {
+            await withTaskGroup(of: Void.self) { tasks in
+                for process in processes { tasks.addTask { await process.end(within: Self.endLimit) } }
+            }
+        }.value
     }
 
     func stopFirstInstance() async throws {
@@ -33,9 +45,10 @@ struct ProcessStage: SmokeStage {
         guard status == 0 else { throw SmokeFailure(description: "the stopped instance exited with \(status)") }
     }
 
+    /// - Parameter processes: gets each process as it is started, also when a later one cannot be.
     private static func start(
-        _ settings: DemoSettings, redis: String, scratch: ScratchDirectory
-    ) async throws -> (ProcessStage, [ChildProcess]) {
+        _ settings: DemoSettings, redis: String, scratch: ScratchDirectory, _ processes: inout [ChildProcess]
+    ) async throws -> ProcessStage {
         let ports = try await FreePorts.find(4)
         let namespace = "smoke-\(UUID().uuidString.prefix(8))"
         let shared = [
@@ -55,12 +68,10 @@ struct ProcessStage: SmokeStage {
             ("worker", ["worker", "--queue", "sqlite:\(scratch.path)/jobs.sqlite", "--fail-first-attempts"]),
             ("proxy", ["proxy", "--listen", "\(settings.listen.host):\(proxyPort)"] + upstreams),
         ]
-        var processes: [ChildProcess] = []
         for (name, arguments) in commands { processes.append(try ChildProcess.start(name, arguments, in: scratch)) }
-        let stage = ProcessStage(
+        return ProcessStage(
             proxy: "http://\(settings.listen.host):\(proxyPort)", instances: ports[0..<2].map { "http://127.0.0.1:\($0)" },
             empty: "http://127.0.0.1:\(ports[2])", processes: processes)
-        return (stage, processes)
     }
 }
 

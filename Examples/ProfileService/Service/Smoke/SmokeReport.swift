@@ -11,7 +11,8 @@ struct SmokeReport: Encodable, Sendable {
         var figures: [String: Double]
     }
 
-    var ok: Bool { self.steps.allSatisfy(\.ok) }
+    /// False before the first step: what is written early to try the file must not pass for a success.
+    var ok: Bool { !self.steps.isEmpty && self.steps.allSatisfy(\.ok) }
     var steps: [Step] = []
 
     enum CodingKeys: CodingKey {

@@ -11,11 +11,13 @@ struct SmokeScenario: Sendable {
 
     private var proxy: SmokeClient { SmokeClient(client: self.client, base: self.stage.proxy) }
 
-    /// Plays the steps in order; the first that fails ends it.
+    /// Plays the steps in order; the first that fails ends it, and so does cancellation.
     func run() async -> SmokeReport {
         var report = SmokeReport()
         for step in self.steps {
             let outcome = await self.play(step)
+            // It is the interruption that failed then, not the step.
+            if Task.isCancelled { break }
             report.steps.append(outcome)
             self.progress(outcome)
             guard outcome.ok else { break }

@@ -20,7 +20,7 @@ public struct SmokeSettings: Sendable {
         if let json { try SmokeReport().write(to: json) }
         if self.demo.listen.port != 0 { try await ListenCheck.run(self.demo.listen) }
         if case .redis(let url)? = self.redis { try await RedisClients(logger: logger).probe(url, flag: "--redis") }
-        let report = try await self.play(logger)
+        let report = try await Interruption.watch { try await self.play(logger) }
         if let json { try report.write(to: json) }
         Console.say(report.ok ? "\nAll \(report.steps.count) steps succeeded." : "\nFailed: \(report.steps.last?.name ?? "")")
         return report.ok

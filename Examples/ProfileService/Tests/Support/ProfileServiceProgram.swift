@@ -81,6 +81,14 @@ enum ProfileServiceProgram {
             (try? FileManager.default.contentsOfDirectory(atPath: self.directory.appendingPathComponent("temporary").path).count) ?? 0
         }
 
+        /// The ids of this process and all that it has started, as long as they run: all have its temporary directory in their environment.
+        var family: [Int32] {
+            let mark = Data("TMPDIR=\(self.directory.path)/".utf8)
+            return ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap(Int32.init).filter { id in
+                FileManager.default.contents(atPath: "/proc/\(id)/environ")?.range(of: mark) != nil
+            }
+        }
+
         func signal(_ number: Int32) {
             kill(self.id, number)
         }
