@@ -19,14 +19,20 @@ struct InProcessStage: SmokeStage {
             let demo = try await DemoProcess(settings: settings, scratch: scratch, metrics: metrics, logger: logger)
             let empty = try await Self.emptyInstance(scratch: scratch, logger: logger)
             let group = ServiceGroup(services: demo.services + empty.services, logger: logger)
-            async let running: Void = group.run()
-            let stage = InProcessStage(
-                proxy: try await demo.proxyAddress(), instances: try await demo.instanceAddresses(),
-                empty: "http://127.0.0.1:\(try await empty.port.value())", demo: demo)
-            let result = try await scenario(stage)
+            // A task of its own: an interruption cancels the scenario, and what it is played on ends gracefully all the same.
+            let running = Task { try await group.run() }
+            let result: Swift.Result<Result, any Error>
+            do {
+                let stage = InProcessStage(
+                    proxy: try await demo.proxyAddress(), instances: try await demo.instanceAddresses(),
+                    empty: "http://127.0.0.1:\(try await empty.port.value())", demo: demo)
+                result = .success(try await scenario(stage))
+            } catch {
+                result = .failure(error)
+            }
             await group.triggerGracefulShutdown()
-            try await running
-            return result
+            try await running.value
+            return try result.get()
         }
     }
 

@@ -36,6 +36,20 @@ struct InterruptionRules {
         #expect(running.family.isEmpty)
     }
 
+    @Test(arguments: [SIGTERM, SIGINT]) func `a smoke in one process ends as cleanly`(signal: Int32) async throws {
+        let running = try ProfileServiceProgram.Running.start(["demo", "--smoke", "--seed", "3"])
+        try await running.says("ok   all")
+        running.signal(signal)
+        let outcome = try await running.outcome()
+        #expect(outcome.status == 1)
+        #expect(
+            outcome.errors.split(separator: "\n").filter { !$0.contains(" warning ") } == [
+                "Error: interrupted before the scenario was over"
+            ])
+        #expect(!outcome.output.contains("FAIL"))
+        #expect(outcome.filesLeft == 0)
+    }
+
     @Test func `a report that no step has reached is no success`() {
         #expect(!SmokeReport().ok)
     }
