@@ -1,4 +1,5 @@
 import CacheKit
+import ScaleCore
 import ScaleTesting
 
 extension CacheStoreConformance.Subject {
@@ -7,13 +8,13 @@ extension CacheStoreConformance.Subject {
     func tag(_ name: String) -> CacheTag { CacheTag(namespace: self.namespace, name: name) }
 
     func record(_ text: String, tags: [TagStamp] = []) -> CacheRecord {
-        var generator = SystemRandomNumberGenerator()
-        return CacheRecord(nonce: .random(using: &generator), schema: 7, tags: tags, body: .bytes(Array(text.utf8)))
+        var random = RandomSource.system
+        return CacheRecord(nonce: .random(using: &random), schema: 7, tags: tags, body: .bytes(Array(text.utf8)))
     }
 
     func token() throws -> LeaseToken {
-        var generator = SystemRandomNumberGenerator()
-        return LeaseToken.random(using: &generator)
+        var random = RandomSource.system
+        return LeaseToken.random(using: &random)
     }
 
     func entry(_ name: String) async throws -> StoredEntry {

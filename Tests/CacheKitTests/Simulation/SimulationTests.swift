@@ -62,6 +62,8 @@ import Testing
     }
 }
 
+// Not under the thread sanitizer: it takes many schedules, and they run on one thread.
+#if !SCALE_TSAN
 extension SimulationTests {
     /// A checker that finds nothing proves nothing: each rule is switched off, and must be missed.
     @Suite(.serialized) struct WithoutRules {
@@ -143,3 +145,4 @@ extension SimulationTests {
         }
     }
 }
+#endif
