@@ -98,6 +98,7 @@ let package = Package(
                 scaleKit("BalancerKitProxy"),
                 scaleKit("CacheKit"),
                 scaleKit("CacheKitTesting"),
+                scaleKit("QueueKit"),
                 scaleKit("ScaleCore"),
                 scaleKit("ScaleRedis"),
                 scaleKit("ScaleTesting"),

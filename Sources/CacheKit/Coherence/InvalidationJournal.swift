@@ -12,14 +12,16 @@ struct InvalidationJournal {
     var isEmpty: Bool { self.entries.isEmpty }
 
     mutating func add(_ targets: [InvalidationTarget]) {
-        self.lastID += 1
-        for target in targets { self.entries[target] = self.lastID }
+        for target in targets {
+            self.lastID += 1
+            self.entries[target] = self.lastID
+        }
         if self.entries.count > Self.capacity { self.entries = [.tag(""): self.lastID] }
     }
 
-    /// What is owed, and a mark to hand back to ``delivered(_:upTo:)``.
+    /// What is owed, in the order in which it was added last, and a mark to hand back to ``delivered(_:upTo:)``.
     var owed: (targets: [InvalidationTarget], mark: UInt64) {
-        (Array(self.entries.keys), self.lastID)
+        (self.entries.sorted { $0.value < $1.value }.map(\.key), self.lastID)
     }
 
     /// These were delivered after `mark` was taken. An entry that was added again since then stays.

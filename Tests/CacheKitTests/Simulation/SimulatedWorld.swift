@@ -216,7 +216,7 @@ final class SimulatedWorld {
     func confirm(_ versions: [String: Int], fence: UInt64) {
         self.confirmed.merge(versions, uniquingKeysWith: max)
         self.latestFence = fence
-        self.note("confirmed \(versions)")
+        self.note("confirmed \(versions.sorted { $0.key < $1.key })")
         self.checkStore()
     }
 
