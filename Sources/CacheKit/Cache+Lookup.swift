@@ -62,8 +62,7 @@ extension Cache {
     }
 
     private func hitInMemory<Value: Sendable>(_ key: String, as _: Value.Type) -> CacheResult<Value>? {
-        guard let memory, !self.invalidator.isOwing, let value = memory.peek(key, in: self.space)?.value(as: Value.self) else { return nil }
-        self.metrics.hits.increment()
+        guard let value: Value = self.memoryHit(key) else { return nil }
         return CacheResult(value: value, outcome: .hit)
     }
 }

@@ -172,7 +172,8 @@ extension Cache {
         try await self.invalidator.invalidate(names.map { .key($0) })
     }
 
-    private func memoryHit<Value: Sendable>(_ key: String) -> Value? {
+    /// The fresh value in this process's memory, counted as a hit.
+    func memoryHit<Value: Sendable>(_ key: String) -> Value? {
         guard let memory, !self.invalidator.isOwing, let value = memory.peek(key, in: self.space)?.value(as: Value.self) else { return nil }
         self.metrics.hits.increment()
         return value
