@@ -6,6 +6,7 @@ import Foundation
 import Harness
 import Logging
 import ServiceLifecycle
+import UnixSignals
 
 /// Our proxy beside nginx with one worker: the same two upstreams, the same load, processor time per request.
 enum ProxyRow {
