@@ -42,7 +42,8 @@ public final class SQLiteQueueDatabase: Sendable {
     let changes: Changes
     private let lastPruning = Locked(UTCTime(nanosecondsSinceEpoch: .min))
 
-    /// Opens or creates a file of its own.
+    /// Opens or creates a file of its own. Blocks its thread meanwhile, for up to `busyTimeout` when another process is writing: to be
+    /// called when a service starts.
     ///
     /// - Throws: ``QueueError`` `.unavailable` when the file cannot be opened, `.unsupported` when a later version has written it.
     public convenience init(path: String, configuration: Configuration = .init(), time: TimeSource = .system) throws {

@@ -20,20 +20,23 @@ public enum BrokerConformance {
         public let pass: @Sendable (Duration) async throws -> Void
         /// The length of lease that the suite uses.
         public let lease: Duration
+        /// How long a call may take that has reason to end, in the machine's own time.
+        public let patience: Duration
 
         public init(
             _ broker: any Broker, utcNow: @escaping @Sendable () -> UTCTime, lease: Duration = .seconds(10),
-            pass: @escaping @Sendable (Duration) async throws -> Void
+            patience: Duration = .seconds(30), pass: @escaping @Sendable (Duration) async throws -> Void
         ) {
             self.broker = broker
             self.utcNow = utcNow
             self.pass = pass
             self.lease = lease
+            self.patience = patience
         }
 
         /// A broker on manual time.
-        public init(_ broker: any Broker, time: ManualTime) {
-            self.init(broker, utcNow: { time.utcNow() }, pass: { await time.advance(by: $0) })
+        public init(_ broker: any Broker, time: ManualTime, patience: Duration = .seconds(30)) {
+            self.init(broker, utcNow: { time.utcNow() }, patience: patience, pass: { await time.advance(by: $0) })
         }
     }
 
@@ -87,11 +90,18 @@ extension BrokerConformance.Subject {
     }
 
     /// Waits for one message in a task of its own.
-    func waiting(owner: String = "a") -> Task<[Delivery], any Error> {
-        Task {
+    func waiting(owner: String = "a") -> PendingCall<[Delivery]> {
+        PendingCall("a waiting receive") {
             try await self.broker.receive(
                 ReceiveRequest(queues: [Self.queue], limit: 1, lease: self.lease, owner: owner, waits: true))
         }
+    }
+
+    /// What a waiting worker got.
+    func deliveries(
+        _ waiting: PendingCall<[Delivery]>, file: String = #fileID, line: Int = #line
+    ) async throws -> [Delivery] {
+        try await waiting.value(within: self.patience, file: file, line: line)
     }
 
     func passLease() async throws {

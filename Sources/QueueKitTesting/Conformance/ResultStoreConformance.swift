@@ -78,32 +78,32 @@ public enum ResultStoreConformance {
         },
         Case("who waits for an end is woken by it, and not by less") { subject in
             let id = JobID()
-            let waiting = Task { try await subject.store.finalStatus(of: id, within: .seconds(3600)) }
+            let waiting = PendingCall { try await subject.store.finalStatus(of: id, within: .seconds(3600)) }
             for state in [JobState.pending, .started, .retry] { try await subject.store.record(Self.status(id, state)) }
             try await subject.store.record(Self.status(id, .success, result: 7))
-            try expectEqual(try await waiting.value?.result, 7)
+            try expectEqual(try await waiting.value()?.result, 7)
             try expectEqual(try await subject.store.finalStatus(of: id, within: .zero)?.result, 7)
         },
         Case("several can wait for one job") { subject in
             let id = JobID()
-            let waits = (0..<5).map { _ in Task { try await subject.store.finalStatus(of: id, within: .seconds(3600)) } }
+            let waits = (0..<5).map { _ in PendingCall { try await subject.store.finalStatus(of: id, within: .seconds(3600)) } }
             try await subject.store.record(Self.status(id, .revoked))
-            for wait in waits { try expectEqual(try await wait.value?.state, .revoked) }
+            for wait in waits { try expectEqual(try await wait.value()?.state, .revoked) }
         },
         Case("a wait ends with nothing when its time is over") { subject in
             let id = JobID()
             try await subject.store.record(Self.status(id, .started))
             try expectEqual(try await subject.store.finalStatus(of: id, within: .zero), nil)
-            let waiting = Task { try await subject.store.finalStatus(of: id, within: .seconds(5)) }
+            let waiting = PendingCall { try await subject.store.finalStatus(of: id, within: .seconds(5)) }
             // The wait may begin after the first pass; it ends in any case when so much time has passed since.
             let passing = Task { while !Task.isCancelled { try await subject.pass(.seconds(5)) } }
-            try expectEqual(try await waiting.value, nil)
-            passing.cancel()
+            defer { passing.cancel() }
+            try expectEqual(try await waiting.value(), nil)
         },
         Case("a cancelled wait ends with CancellationError") { subject in
-            let waiting = Task { try await subject.store.finalStatus(of: JobID(), within: .seconds(3600)) }
+            let waiting = PendingCall { try await subject.store.finalStatus(of: JobID(), within: .seconds(3600)) }
             waiting.cancel()
-            try await expectThrows(CancellationError.self) { try await waiting.value }
+            try await expectThrows(CancellationError.self) { try await waiting.value() }
         },
         Case("a PENDING job can be withdrawn, any other stays") { subject in
             let (pending, started) = (JobID(), JobID())

@@ -19,9 +19,11 @@ public struct ConformanceCase<Subject: Sendable>: Sendable, CustomStringConverti
 
     /// Tries the rule.
     ///
+    /// - Parameter limit: how long a try may take, in the machine's own time: a subject that hangs does not keep the rule.
     /// - Throws: ``TestFailure`` with the line of the suite that did not hold; errors of the subject.
-    public func run(on subject: Subject) async throws {
-        try await self.body(subject)
+    public func run(on subject: Subject, within limit: Duration = .seconds(120)) async throws {
+        let attempt = PendingCall("'\(self.name)'") { try await self.body(subject) }
+        try await attempt.value(within: limit)
     }
 
     /// Tries all `cases`, each on a subject of its own, and throws one ``TestFailure`` that lists those that do not hold.

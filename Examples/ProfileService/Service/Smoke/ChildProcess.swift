@@ -6,7 +6,7 @@ import Glibc
 import Darwin
 #endif
 
-/// Another run of this program, as one part of the service.
+/// A process of our own, as one part of the service.
 struct ChildProcess: Sendable {
     let name: String
     // Foundation's Process is not Sendable; it is started here and afterwards only signalled and waited for, by its id.
@@ -14,10 +14,12 @@ struct ChildProcess: Sendable {
     private let ended: Announcement<Int32>
     let log: String
 
-    /// Starts `profile-service ARGUMENTS`, its output going to a file.
-    static func start(_ name: String, _ arguments: [String], in scratch: ScratchDirectory) throws -> ChildProcess {
+    /// Starts `program ARGUMENTS`, its output going to a file. The program is this one by default.
+    static func start(
+        _ name: String, _ arguments: [String], of program: URL? = Bundle.main.executableURL, in scratch: ScratchDirectory
+    ) throws -> ChildProcess {
         let process = Process()
-        process.executableURL = Bundle.main.executableURL
+        process.executableURL = program
         process.arguments = arguments
         let log = "\(scratch.path)/\(name).log"
         guard FileManager.default.createFile(atPath: log, contents: nil) else {
@@ -55,9 +57,11 @@ struct ChildProcess: Sendable {
         _ = try? await self.stop()
     }
 
-    /// Nothing for a process that has ended: its id may be another's by now.
+    /// Whether it is known to have ended. Its id may be another's then.
+    var hasEnded: Bool { self.ended.known != nil }
+
     private func signal(_ number: Int32) {
-        if self.ended.known == nil { kill(self.id, number) }
+        if !self.hasEnded { kill(self.id, number) }
     }
 
     /// What the process wrote last.

@@ -11,22 +11,21 @@ struct InProcessStage: SmokeStage {
 
     /// Plays `scenario` on everything in this process, and ends it all.
     static func with<Result: Sendable>(
-        _ settings: DemoSettings, logger: Logger, _ scenario: @escaping @Sendable (InProcessStage) async throws -> Result
+        _ settings: DemoSettings, metrics: PrometheusRegistry, logger: Logger, _ scenario: @escaping @Sendable (InProcessStage) async throws -> Result
     ) async throws -> Result {
         try await ScratchDirectory.with { scratch in
-            let metrics = PrometheusRegistry()
-            metrics.install()
             let demo = try await DemoProcess(settings: settings, scratch: scratch, metrics: metrics, logger: logger)
             let empty = try await Self.emptyInstance(scratch: scratch, logger: logger)
             let group = ServiceGroup(services: demo.services + empty.services, logger: logger)
+            let ended = Announcement<Void>()
             // A task of its own: an interruption cancels the scenario, and what it is played on ends gracefully all the same.
-            let running = Task { try await group.run() }
+            let running = Task {
+                defer { ended.make(()) }
+                try await group.run()
+            }
             let result: Swift.Result<Result, any Error>
             do {
-                let stage = InProcessStage(
-                    proxy: try await demo.proxyAddress(), instances: try await demo.instanceAddresses(),
-                    empty: "http://127.0.0.1:\(try await empty.port.value())", demo: demo)
-                result = .success(try await scenario(stage))
+                result = .success(try await scenario(try await Self.listening(demo, empty, unless: ended)))
             } catch {
                 result = .failure(error)
             }
@@ -38,6 +37,26 @@ struct InProcessStage: SmokeStage {
 
     func stopFirstInstance() async throws {
         try await self.demo.stopFirstInstance()
+    }
+
+    /// The stage, once all of its parts listen; one that `ended` before will never.
+    private static func listening(
+        _ demo: DemoProcess, _ empty: DemoInstance, unless ended: Announcement<Void>
+    ) async throws -> InProcessStage {
+        try await withThrowingTaskGroup(of: InProcessStage.self) { tasks in
+            tasks.addTask {
+                InProcessStage(
+                    proxy: try await demo.proxyAddress(), instances: try await demo.instanceAddresses(),
+                    empty: "http://127.0.0.1:\(try await empty.port.value())", demo: demo)
+            }
+            tasks.addTask {
+                try await ended.value()
+                throw SmokeFailure(description: "a part ended before all of them listened")
+            }
+            defer { tasks.cancelAll() }
+            guard let stage = try await tasks.next() else { throw CancellationError() }
+            return stage
+        }
     }
 
     private static func emptyInstance(scratch: ScratchDirectory, logger: Logger) async throws -> DemoInstance {

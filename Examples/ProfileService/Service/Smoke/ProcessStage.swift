@@ -18,16 +18,23 @@ struct ProcessStage: SmokeStage {
         _ settings: DemoSettings, redis: String, _ scenario: @escaping @Sendable (ProcessStage) async throws -> Result
     ) async throws -> Result {
         try await ScratchDirectory.with { scratch in
-            var processes: [ChildProcess] = []
-            let result: Swift.Result<Result, any Error>
-            do {
-                result = .success(try await scenario(try await Self.start(settings, redis: redis, scratch: scratch, &processes)))
-            } catch {
-                result = .failure(error)
+            try await Self.ending { processes in
+                try await scenario(try await Self.start(settings, redis: redis, scratch: scratch, &processes))
             }
-            await Self.end(processes)
-            return try result.get()
         }
+    }
+
+    /// Ends what `body` has started, also when it throws between two starts.
+    static func ending<Result: Sendable>(_ body: (inout [ChildProcess]) async throws -> Result) async throws -> Result {
+        var processes: [ChildProcess] = []
+        let result: Swift.Result<Result, any Error>
+        do {
+            result = .success(try await body(&processes))
+        } catch {
+            result = .failure(error)
+        }
+        await Self.end(processes)
+        return try result.get()
     }
 
     /// Ends all at once: nothing is in flight any more.

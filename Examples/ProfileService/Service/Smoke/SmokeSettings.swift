@@ -28,9 +28,11 @@ public struct SmokeSettings: Sendable {
 
     private func play(_ logger: Logger) async throws -> SmokeReport {
         if case .redis(let url)? = self.redis {
-            try await ProcessStage.with(self.demo, redis: url) { try await Self.play(on: $0) }
+            return try await ProcessStage.with(self.demo, redis: url) { try await Self.play(on: $0) }
         } else {
-            try await InProcessStage.with(self.demo, logger: logger) { try await Self.play(on: $0) }
+            let metrics = PrometheusRegistry()
+            metrics.install()
+            return try await InProcessStage.with(self.demo, metrics: metrics, logger: logger) { try await Self.play(on: $0) }
         }
     }
 
