@@ -11,7 +11,8 @@ struct InProcessStage: SmokeStage {
 
     /// Plays `scenario` on everything in this process, and ends it all.
     static func with<Result: Sendable>(
-        _ settings: DemoSettings, metrics: PrometheusRegistry, logger: Logger, _ scenario: @escaping @Sendable (InProcessStage) async throws -> Result
+        _ settings: DemoSettings, metrics: PrometheusRegistry, logger: Logger,
+        _ scenario: @escaping @Sendable (InProcessStage) async throws -> Result
     ) async throws -> Result {
         try await ScratchDirectory.with { scratch in
             let demo = try await DemoProcess(settings: settings, scratch: scratch, metrics: metrics, logger: logger)

@@ -11,7 +11,7 @@ struct ProcessStage: SmokeStage {
     private let processes: [ChildProcess]
 
     /// More than a part takes by itself, and within the 10 s in which the whole is to end.
-    private static let endLimit = Duration.seconds(9)
+    static let endLimit = Duration.seconds(9)
 
     /// Plays `scenario` on a set of processes, and ends all that were started, however it goes.
     static func with<Result: Sendable>(
@@ -25,7 +25,11 @@ struct ProcessStage: SmokeStage {
     }
 
     /// Ends what `body` has started, also when it throws between two starts.
-    static func ending<Result: Sendable>(_ body: (inout [ChildProcess]) async throws -> Result) async throws -> Result {
+    ///
+    /// - Parameter limit: how long a process may take to end by itself.
+    static func ending<Result: Sendable>(
+        within limit: Duration = Self.endLimit, _ body: (inout [ChildProcess]) async throws -> Result
+    ) async throws -> Result {
         var processes: [ChildProcess] = []
         let result: Swift.Result<Result, any Error>
         do {
@@ -33,16 +37,16 @@ struct ProcessStage: SmokeStage {
         } catch {
             result = .failure(error)
         }
-        await Self.end(processes)
+        await Self.end(processes, within: limit)
         return try result.get()
     }
 
     /// Ends all at once: nothing is in flight any more.
-    private static func end(_ processes: [ChildProcess]) async {
+    private static func end(_ processes: [ChildProcess], within limit: Duration) async {
         // In a task of its own, since this one may have been cancelled, and the processes are to be gone all the same.
         await Task {
             await withTaskGroup(of: Void.self) { tasks in
-                for process in processes { tasks.addTask { await process.end(within: Self.endLimit) } }
+                for process in processes { tasks.addTask { await process.end(within: limit) } }
             }
         }.value
     }
