@@ -50,6 +50,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "CacheKit", targets: ["CacheKit"]),
+        .library(name: "CacheKitMemcached", targets: ["CacheKitMemcached"]),
         .library(name: "CacheKitRedis", targets: ["CacheKitRedis"]),
         .library(name: "CacheKitTesting", targets: ["CacheKitTesting"]),
         .library(name: "BalancerKit", targets: ["BalancerKit"]),
@@ -87,12 +88,14 @@ let package = Package(
     targets: [
         // What more than one kit needs.
         .systemLibrary(name: "CScaleHiredis"),
+        .systemLibrary(name: "CScaleMemcached"),
         room("ScaleCore", []),
         room("ScaleRedis", ["CScaleHiredis", "ScaleCore", crypto, deque, lifecycle, logging, metrics, nioCore, nioPosix, nioSSL]),
         room("ScaleTesting", ["ScaleCore"]),
 
         // Caching.
         room("CacheKit", ["ScaleCore", crypto, deque, logging, metrics, tracing]),
+        room("CacheKitMemcached", ["CScaleMemcached", "CacheKit", "ScaleCore", crypto, deque]),
         room("CacheKitRedis", ["CacheKit", "ScaleCore", "ScaleRedis", logging]),
         room("CacheKitTesting", ["CacheKit", "ScaleCore", "ScaleTesting"]),
 
@@ -126,6 +129,9 @@ let package = Package(
             ]),
         tests("ScaleTestingTests", ["ScaleCore", "ScaleTesting"]),
         tests("CacheKitTests", ["CacheKit", "CacheKitTesting", "ScaleCore", "ScaleTesting", logging, metricsTestKit]),
+        tests(
+            "CacheKitMemcachedTests",
+            ["CScaleMemcached", "CacheKit", "CacheKitMemcached", "CacheKitTesting", "ScaleCore", "ScaleTesting", "TestServers"]),
         tests(
             "CacheKitRedisTests",
             ["CacheKit", "CacheKitRedis", "CacheKitTesting", "ScaleCore", "ScaleRedis", "ScaleTesting", "TestServers"]),

@@ -11,6 +11,9 @@ public enum TestServers {
     /// The path of the certificate authority (PEM) that signed the TLS server's certificate.
     public static var redisCertificateAuthority: String? { Self.read("SCALEKIT_TEST_REDIS_CA") }
 
+    /// Three Memcached servers: `memcached://127.0.0.1:A,127.0.0.1:B,127.0.0.1:C`.
+    public static var memcached: String? { Self.read("SCALEKIT_TEST_MEMCACHED") }
+
     private static func read(_ name: String) -> String? {
         guard let value = ProcessInfo.processInfo.environment[name], !value.isEmpty else { return nil }
         return value
