@@ -13,10 +13,10 @@ struct JSONFields: Sendable {
 
     /// - Throws: `HTTPFailure` 400 when the bytes are no JSON in UTF-8.
     init(parsing bytes: some Sequence<UInt8>) throws(HTTPFailure) {
-        let data = Data(bytes)
-        // The decoder would guess UTF-16 or UTF-32 from zero bytes, which are no part of JSON in UTF-8 (RFC 8259, sections 7 and 8.1).
-        guard !data.contains(0), String(validating: data, as: UTF8.self) != nil,
-            let root = try? JSONDecoder().decode(Root.self, from: data)
+        let bytes = Array(bytes)
+        // The syntax has no zero byte either, from which the decoder would guess UTF-16 or UTF-32.
+        guard String(validating: bytes, as: UTF8.self) != nil, JSONSyntax.accepts(bytes),
+            let root = try? JSONDecoder().decode(Root.self, from: Data(bytes))
         else { throw HTTPFailure(.badRequest, "the body is no valid JSON in UTF-8") }
         self.fields = root.fields
     }

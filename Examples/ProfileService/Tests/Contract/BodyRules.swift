@@ -23,6 +23,40 @@ import Testing
         }
     }
 
+    /// What a lenient reader takes: each where it would be stored, and where nobody asks for it.
+    @Test func `what is only almost JSON is 400, and changes nothing`() async throws {
+        let values = [
+            "01", "-01", "-", "+1", ".5", "1.", "1.e1", "1e", "1e+", "1.2.3", "1-1", "0x1", "NaN", "Infinity", "-Infinity", "tru", "True",
+            "[1,]", "[,1]", "[1 2]", "[1", "{,}", #"{"a":1,}"#, #"{"a" 1}"#, #"{"a":}"#, #"{a:1}"#, "{1:1}", "[1}", "'x'", #""\x""#,
+            #""\u12""#,
+            #""\ud800""#, #""\udc00""#, #""\ud800\u0041""#, #"["\ud800"]"#, #"{"\ud800":1}"#, "\"\u{1}\"", "1 // x", "1 /* x */", "", "1,",
+        ]
+        let documents =
+            [
+                #"{"name":"A","bio":"",}"#, #"{,"name":"A","bio":""}"#, #"{"name":"A" "bio":""}"#, #"{"name":"A","bio":"",,}"#,
+                "\u{FEFF}" + #"{"name":"A","bio":""}"#, "\u{B}" + #"{"name":"A","bio":""}"#, #"{"name":"A","bio":""}"# + "\u{A0}",
+            ] + values.map { #"{"name":"A","bio":"","x":\#($0)}"# }
+        try await ServiceUnderTest.with { service async throws in
+            let cookie = try await service.login(1)
+            let before = try await service.request("GET", "/profiles/1").text
+            for document in documents {
+                #expect(try await service.request("PUT", "/profiles/1", document, cookie: cookie).status == 400, "\(document)")
+            }
+            #expect(try await service.request("GET", "/profiles/1").text == before)
+            #expect(try await service.request("POST", "/users", #"{"a":1,}"#).status == 400)
+        }
+    }
+
+    @Test(arguments: [
+        "0", "-0", "12", "-1.50", "1e5", "1E-5", "0.1e+07", String(repeating: "9", count: 400), "1e999", "true", "false",
+        "null", "[]", "[ ]", "{}", "{ }", "[[],{},[1 , 2]]", #"{"a":{"b":[null]},"a":1}"#, #""\"\\\/\b\f\n\r\t\u00e9""#, #""\ud83d\ude00""#,
+        "\" \u{7F}é😀\"", "\t\r\n 1 \t\r\n",
+    ]) func `all that is JSON may stand in a field that nobody reads`(value: String) throws {
+        let fields = try JSONFields(parsing: #"{"name":"A","x":\#(value),"bio":"B"}"#.utf8)
+        #expect(fields.fields?["name"] == .string("A"))
+        #expect(fields.fields?["bio"] == .string("B"))
+    }
+
     @Test(arguments: Way.allCases, [String.Encoding.utf16LittleEndian, .utf16BigEndian, .utf32LittleEndian, .utf32BigEndian])
     func `JSON in another encoding than UTF-8 is 400, with and without a mark of it`(way: Way, encoding: String.Encoding) async throws {
         try await ServiceUnderTest.with { service async throws in
