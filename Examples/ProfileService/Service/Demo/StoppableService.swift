@@ -1,18 +1,25 @@
 import Logging
 import ServiceLifecycle
 
-/// A service that can be stopped alone, gracefully, while the others of its group go on.
+/// A service that can be stopped alone, gracefully, while the others of its group go on. What has not ended by the runner's limit is
+/// cancelled, as when a process of its own is told to end.
 struct StoppableService: Service {
     private let group: ServiceGroup
     private let ended = Announcement<Void>()
 
     init(_ service: any Service, logger: Logger) {
-        self.group = ServiceGroup(services: [service], logger: logger)
+        var configuration = ServiceGroupConfiguration(services: [service], logger: logger)
+        configuration.maximumGracefulShutdownDuration = ServiceRunner.graceLimit
+        self.group = ServiceGroup(configuration: configuration)
     }
 
     func run() async throws {
         try await withGracefulShutdownHandler {
-            try await self.group.run()
+            do {
+                try await self.group.run()
+            } catch is CancellationError where !Task.isCancelled {
+                // The group's own, at the limit.
+            }
             self.ended.make(())
             // A service that returns ends its whole group; this one may end early.
             try await gracefulShutdown()

@@ -1,5 +1,4 @@
 import Logging
-import ServiceLifecycle
 
 /// The demo's own process as the stage.
 struct InProcessStage: SmokeStage {
@@ -17,12 +16,13 @@ struct InProcessStage: SmokeStage {
         try await ScratchDirectory.with { scratch in
             let demo = try await DemoProcess(settings: settings, scratch: scratch, metrics: metrics, logger: logger)
             let empty = try await Self.emptyInstance(scratch: scratch, logger: logger)
-            let group = ServiceGroup(services: demo.services + empty.services, logger: logger)
+            let told = Announcement<Void>()
             let ended = Announcement<Void>()
-            // A task of its own: an interruption cancels the scenario, and what it is played on ends gracefully all the same.
+            // A task of its own: an interruption cancels the scenario, and what it is played on ends gracefully all the same, and within
+            // the runner's limits, whatever a client leaves unfinished.
             let running = Task {
                 defer { ended.make(()) }
-                try await group.run()
+                try await ServiceRunner(logger: logger).run(until: told) { demo.services + empty.services }
             }
             let result: Swift.Result<Result, any Error>
             do {
@@ -30,7 +30,7 @@ struct InProcessStage: SmokeStage {
             } catch {
                 result = .failure(error)
             }
-            await group.triggerGracefulShutdown()
+            told.make(())
             try await running.value
             return try result.get()
         }

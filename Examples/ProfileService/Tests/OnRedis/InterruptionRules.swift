@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import PrivateServers
 import ScaleTesting
 import Testing
@@ -48,6 +49,61 @@ struct InterruptionRules {
             ])
         #expect(!outcome.output.contains("FAIL"))
         #expect(outcome.filesLeft == 0)
+    }
+
+    /// client:   half a request, straight at every part ────────────────────────── given up
+    /// operator:                                          TERM ─── not again ───── it has ended
+    @Test(arguments: [SIGTERM, SIGINT])
+    func `a request that never comes to its end holds up no smoke in one process`(signal: Int32) async throws {
+        let running = try ProfileServiceProgram.Running.start(["demo", "--smoke", "--seed", "3"])
+        // Two instances, one over an empty database, and the proxy.
+        try await eventually(within: .seconds(60), "all four listen") { running.listeningPorts.count == 4 }
+        let (outcome, duration) = try await Self.stalled(at: running.listeningPorts[...]) {
+            let clock = ContinuousClock()
+            let start = clock.now
+            running.signal(signal)
+            return (try await running.outcome(), start.duration(to: clock.now))
+        }
+        #expect(duration < .seconds(10))
+        #expect(outcome.status == 1)
+        #expect(outcome.errors.contains("Error: interrupted before the scenario was over"))
+        #expect(!outcome.output.contains("FAIL"))
+        #expect(outcome.filesLeft == 0)
+    }
+
+    @Test func `a request that never comes to its end holds up no smoke that is over`() async throws {
+        var settings = DemoSettings()
+        settings.listen = ListenAddress(host: "127.0.0.1", port: 0)
+        settings.seed = 1
+        let clock = ContinuousClock()
+        let (hadStopped, wasOver) = try await InProcessStage.with(
+            settings, metrics: PrometheusRegistry(), logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        ) { stage in
+            let addresses = stage.instances + [stage.empty, stage.proxy]
+            let ports = addresses.compactMap { $0.split(separator: ":").last.flatMap { Int($0) } }
+            return try await Self.stalled(at: ports[...]) {
+                // As in the last step of the scenario.
+                let start = clock.now
+                try await stage.stopFirstInstance()
+                return (start.duration(to: clock.now), clock.now)
+            }
+        }
+        #expect(hadStopped < .seconds(10))
+        #expect(wasOver.duration(to: clock.now) < .seconds(10))
+    }
+
+    /// Runs `body` while half a request lies at each of the ports.
+    private static func stalled<Result: Sendable>(
+        at ports: ArraySlice<Int>, _ body: @escaping @Sendable () async throws -> Result
+    ) async throws -> Result {
+        guard let port = ports.first else { return try await body() }
+        return try await HTTPConversation.with(port: port) { speaker in
+            try await speaker.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+            _ = try await speaker.answer()
+            try await speaker.send(
+                "POST /users HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"email\":")
+            return try await Self.stalled(at: ports.dropFirst(), body)
+        }
     }
 
     @Test func `a report that no step has reached is no success`() {
