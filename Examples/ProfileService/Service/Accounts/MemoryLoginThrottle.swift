@@ -3,7 +3,8 @@ public import ScaleCore
 /// The login throttle of a service without a shared store.
 public final class MemoryLoginThrottle: LoginThrottle {
     private let time: TimeSource
-    private let accounts = Locked<[String: FailureWindow]>([:])
+    /// By the bytes of the account's name, as the database compares them: as Swift strings, "é" as one scalar and as two are one.
+    private let accounts = Locked<[[UInt8]: FailureWindow]>([:])
     private static let pruneAbove = 10_000
 
     public init(time: TimeSource = .system) {
@@ -12,7 +13,7 @@ public final class MemoryLoginThrottle: LoginThrottle {
 
     public func refusal(of account: String) async throws -> Duration? {
         let now = self.time.now()
-        return self.accounts.withLock { $0[account]?.refusal(at: now) }
+        return self.accounts.withLock { $0[Array(account.utf8)]?.refusal(at: now) }
     }
 
     public func recordFailure(of account: String) async throws -> Duration? {
@@ -21,7 +22,7 @@ public final class MemoryLoginThrottle: LoginThrottle {
             if accounts.count > Self.pruneAbove {
                 accounts = accounts.filter { !$0.value.isOver(at: now) }
             }
-            return accounts[account, default: FailureWindow()].record(at: now)
+            return accounts[Array(account.utf8), default: FailureWindow()].record(at: now)
         }
     }
 }

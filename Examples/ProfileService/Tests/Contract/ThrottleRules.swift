@@ -50,6 +50,24 @@ import Testing
         }
     }
 
+    @Test func `two accounts whose names only look alike are counted apart, as the database has them`() async throws {
+        try await ServiceUnderTest.with { service async throws in
+            let addresses = ["caf\u{E9}@example.com", "cafe\u{301}@example.com"]
+            for email in addresses {
+                let body = #"{"email":"\#(email)","password":"long enough","name":"N"}"#
+                #expect(try await service.request("POST", "/users", body).status == 201)
+            }
+            for _ in 0..<10 {
+                let body = #"{"email":"\#(addresses[0])","password":"wrong"}"#
+                #expect(try await service.request("POST", "/login", body).status == 401)
+            }
+            for (email, status) in zip(addresses, [429, 200]) {
+                let body = #"{"email":"\#(email)","password":"long enough"}"#
+                #expect(try await service.request("POST", "/login", body).status == status)
+            }
+        }
+    }
+
     @Test func `the account is free again when the oldest failure is a minute old`() async throws {
         let time = ManualTime()
         let throttle = MemoryLoginThrottle(time: time.source)
