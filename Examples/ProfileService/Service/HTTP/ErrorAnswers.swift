@@ -34,6 +34,8 @@ struct ErrorAnswers: RouterMiddleware {
         case is CancellationError:
             // The service has been told to end, and this request had all the time that there was.
             return Response.json(["error": "the service is ending"], status: .serviceUnavailable)
+        case let error as HTTPError:
+            return Response.json(["error": error.body ?? error.status.reasonPhrase], status: error.status, headers: error.headers)
         case let error as any HTTPResponseError:
             return try error.response(from: request, context: context)
         default:

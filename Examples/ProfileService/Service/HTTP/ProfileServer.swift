@@ -1,4 +1,5 @@
 import Hummingbird
+import HummingbirdCore
 import Logging
 import NIOCore
 import QueueKit
@@ -29,8 +30,12 @@ struct ProfileServer: Sendable {
     ) -> some ApplicationProtocol {
         Application(
             router: self.router(),
-            server: .http1(
-                configuration: .init(additionalChannelHandlers: [CloseAfterRefusal()], idleTimeout: .seconds(75))),
+            server: HTTPServerBuilder { responder in
+                ProfileChannel(
+                    http1: HTTP1Channel(
+                        responder: responder,
+                        configuration: .init(additionalChannelHandlers: [CloseAfterRefusal()], idleTimeout: .seconds(75))))
+            },
             configuration: .init(address: .hostname(listen.host, port: listen.port), backlog: 4096),
             onServerRunning: { await onListening($0.localAddress?.port ?? listen.port) },
             logger: logger)

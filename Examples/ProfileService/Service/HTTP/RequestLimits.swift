@@ -2,7 +2,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// What a request may be: known paths and methods, targets and header blocks of bounded size.
+/// What a request may be: known paths and methods, one Host, targets and header blocks of bounded size.
 struct RequestLimits<Context: RequestContext>: RouterMiddleware {
     static var maximumTargetBytes: Int { 8 * 1024 }
     static var maximumHeaderBytes: Int { 32 * 1024 }
@@ -20,13 +20,23 @@ struct RequestLimits<Context: RequestContext>: RouterMiddleware {
         guard headerBytes <= Self.maximumHeaderBytes else {
             throw HTTPFailure(.requestHeaderFieldsTooLarge, "the header block is longer than 32 KiB")
         }
+        // RFC 9112 §3.2. The first line of the name is the authority, and only further ones are among the headers.
+        guard request.head.authority != nil, request.headers[.host] == nil else {
+            throw HTTPFailure(.badRequest, "a request has exactly one Host header")
+        }
         switch self.table.match(method: request.method, path: Substring(request.uri.path)) {
         case .unknownPath:
             throw HTTPFailure(.notFound, "no such page")
         case .notAllowed(let allow):
             throw HTTPFailure(.methodNotAllowed, "this path answers \(allow)", headers: [.allow: allow])
-        case .allowed:
+        case .allowed(let id):
+            // Before the router, which takes a path whose id is empty for another one.
+            if let id { _ = try PathID.parse(id) }
             return try await next(request, context)
         }
     }
+}
+
+extension HTTPField.Name {
+    fileprivate static var host: Self { Self("Host")! }
 }

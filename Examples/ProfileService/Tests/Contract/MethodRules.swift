@@ -34,6 +34,76 @@ import Testing
         }
     }
 
+    @Test(arguments: Way.allCases) func `an empty segment is no other path`(way: Way) async throws {
+        try await ServiceUnderTest.with { service async throws in
+            let mine = try await service.login(1)
+            for (method, path, status) in [
+                ("GET", "/profiles/", 400), ("PUT", "/profiles/", 400), ("POST", "/profiles//notifications", 400),
+                ("DELETE", "/profiles/", 405),
+                ("GET", "/jobs/", 404), ("GET", "/profiles/1/", 404), ("GET", "/profiles//1", 404), ("GET", "//profiles", 404),
+                ("GET", "/me/", 404), ("GET", "/healthz/", 404), ("POST", "/profiles/1/notifications/", 404),
+            ] {
+                for cookie in [mine, nil] {
+                    let answer = try await service.request(method, path, via: way, cookie: cookie)
+                    #expect(answer.status == status, "\(method) \(path)")
+                    #expect(answer.header("content-type") == "application/json", "\(method) \(path)")
+                    #expect(try answer.json()["error"] is String, "\(method) \(path)")
+                }
+            }
+        }
+    }
+
+    @Test(arguments: Way.allCases, ["", "Host: a\r\nHost: a\r\n", "Host: a\r\nHost: b\r\n"])
+    func `a request of HTTP 1·1 without exactly one Host is 400`(way: Way, lines: String) async throws {
+        try await ServiceUnderTest.with { service async throws in
+            let status = try await HTTPConversation.with(port: service.port(way)) { speaker in
+                try await speaker.send("GET /healthz HTTP/1.1\r\n\(lines)\r\n")
+                return try await speaker.answer().status
+            }
+            #expect(status == 400)
+        }
+    }
+
+    @Test(arguments: Way.allCases) func `a connection of HTTP 1·0 closes after the answer, and needs no Host`(way: Way) async throws {
+        try await ServiceUnderTest.with { service async throws in
+            for lines in ["", "Host: a\r\n", "Connection: close\r\n"] {
+                let status = try await HTTPConversation.with(port: service.port(way)) { speaker in
+                    try await speaker.send("GET /healthz HTTP/1.0\r\n\(lines)\r\n")
+                    let answer = try await speaker.answer()
+                    _ = try await speaker.isClosed()
+                    return answer.status
+                }
+                #expect(status == 200, "\(lines)")
+            }
+        }
+    }
+
+    @Test func `a connection of HTTP 1·0 whose client asks for it is kept at an instance`() async throws {
+        try await ServiceUnderTest.with { service async throws in
+            let statuses = try await HTTPConversation.with(port: service.port(.direct)) { speaker in
+                var statuses: [Int] = []
+                for _ in 0..<2 {
+                    try await speaker.send("GET /healthz HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n")
+                    statuses.append(try await speaker.answer().status)
+                }
+                return statuses
+            }
+            #expect(statuses == [200, 200])
+        }
+    }
+
+    @Test(arguments: Way.allCases, ["close", "Close", "keep-alive, close"])
+    func `a connection of HTTP 1·1 closes when its client says so, in whatever spelling`(way: Way, connection: String) async throws {
+        try await ServiceUnderTest.with { service async throws in
+            let isClosed = try await HTTPConversation.with(port: service.port(way)) { speaker in
+                try await speaker.send("GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: \(connection)\r\n\r\n")
+                _ = try await speaker.answer()
+                return try await speaker.isClosed()
+            }
+            #expect(isClosed)
+        }
+    }
+
     @Test(arguments: Way.allCases) func `HEAD has the headers of GET and no body`(way: Way) async throws {
         try await ServiceUnderTest.with { service async throws in
             let cookie = try await service.login(1)
