@@ -54,6 +54,7 @@ let package = Package(
         .library(name: "CacheKitRedis", targets: ["CacheKitRedis"]),
         .library(name: "CacheKitTesting", targets: ["CacheKitTesting"]),
         .library(name: "BalancerKit", targets: ["BalancerKit"]),
+        .library(name: "BalancerKitNginx", targets: ["BalancerKitNginx"]),
         .library(name: "BalancerKitProxy", targets: ["BalancerKitProxy"]),
         .library(name: "BalancerKitTesting", targets: ["BalancerKitTesting"]),
         .library(name: "QueueKit", targets: ["QueueKit"]),
@@ -104,6 +105,7 @@ let package = Package(
         room(
             "BalancerKitProxy",
             ["BalancerKit", "ScaleCore", deque, lifecycle, logging, metrics, nioCore, nioPosix, tracing]),
+        room("BalancerKitNginx", ["BalancerKit", "BalancerKitProxy", "ScaleCore", lifecycle, logging]),
         room("BalancerKitTesting", ["BalancerKit", "ScaleCore", "ScaleTesting"]),
 
         // Queues.
@@ -147,6 +149,12 @@ let package = Package(
                 "BalancerKit", "BalancerKitProxy", "BalancerKitTesting", "ScaleCore", "ScaleTesting", lifecycle, logging, metrics,
                 metricsTestKit,
                 nioCore, nioEmbedded, nioPosix, tracing,
+            ]),
+        tests(
+            "BalancerKitNginxTests",
+            [
+                "BalancerKit", "BalancerKitNginx", "BalancerKitProxy", "ScaleCore", "ScaleTesting", lifecycle, logging, metrics, nioCore,
+                nioPosix, tracing,
             ]),
         tests(
             "QueueKitTests",

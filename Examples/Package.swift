@@ -26,6 +26,7 @@ let package = Package(
     name: "ScaleKitExamples",
     platforms: [.macOS(.v15)],
     products: [
+        .executable(name: "edge-proxy", targets: ["edge-proxy"]),
         .executable(name: "profile-service", targets: ["profile-service"]),
         .executable(name: "tours", targets: ["tours"]),
     ],
@@ -115,6 +116,21 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             path: "ProfileService/Tests",
+            swiftSettings: swiftSettings),
+
+        // Files of nginx, checked, run and rendered.
+        .executableTarget(
+            name: "edge-proxy",
+            dependencies: [
+                scaleKit("BalancerKit"),
+                scaleKit("BalancerKitNginx"),
+                scaleKit("BalancerKitProxy"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            path: "EdgeProxy/Command",
             swiftSettings: swiftSettings),
 
         // A little application as an outside user would write it, tested with both frameworks through public API only.

@@ -21,7 +21,7 @@ public struct ProxyConfiguration: Sendable {
     /// Threads of the proxy's own; nil shares the process-wide NIO threads, one per core. A connection and its upstreams stay on one thread.
     public var threads: Int?
 
-    /// Which upstream takes which path. The longest prefix that fits wins; a path that none fits is answered with 404.
+    /// Which upstream takes which path. An exact route comes first, then the longest prefix that fits; a path that none fits is answered with 404.
     public var routes: [ProxyRoute]
 
     public var limits = ProxyLimits()

@@ -1,4 +1,4 @@
-/// Which requests go where, by the beginning of their path.
+/// Which requests go where, by the beginning of their path, or by the whole of it.
 ///
 /// The prefix is compared byte by byte with the path as its meaning is: escapes decoded, dot segments resolved, double slashes merged. So
 /// `/admin` takes `/admin`, `/%61dmin`, `/x/../admin` and `//admin`, and also `/admin;x` and `/administrator`, as nginx's prefix locations do.
@@ -14,6 +14,8 @@ public struct ProxyRoute: Sendable {
 
     /// Begins with `/`.
     public var prefix: String
+    /// Whether only the prefix itself is taken, as the whole path: nginx's `location = /path`. Such a route comes before all prefixes.
+    public var isExact = false
     public var action: Action
 
     public init(prefix: String, action: Action) {

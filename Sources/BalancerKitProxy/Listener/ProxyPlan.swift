@@ -27,14 +27,14 @@ final class ProxyPlan: Sendable {
     ) throws(ProxyError) {
         try configuration.validate()
         var groups: [UpstreamGroup] = []
-        var routes: [(prefix: String, action: RouteAction)] = []
+        var routes: [(prefix: String, isExact: Bool, action: RouteAction)] = []
         for route in configuration.routes {
             switch route.action {
-            case .refuse(let status): routes.append((route.prefix, .refuse(status: status)))
+            case .refuse(let status): routes.append((route.prefix, route.isExact, .refuse(status: status)))
             case .forward(let upstream):
                 let group = try UpstreamGroup(upstream, index: groups.count)
                 groups.append(group)
-                routes.append((route.prefix, .forward(group)))
+                routes.append((route.prefix, route.isExact, .forward(group)))
             }
         }
         self.configuration = configuration

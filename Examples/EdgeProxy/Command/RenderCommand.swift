@@ -1,0 +1,18 @@
+import ArgumentParser
+import BalancerKitNginx
+
+struct RenderCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "render", abstract: "Write a whole nginx.conf that does what the embedded proxy does with a file.")
+
+    @OptionGroup var arguments: ConfigurationArguments
+
+    func run() throws {
+        let configuration = try self.arguments.read()
+        do {
+            print(try NginxFile(configuration.proxy).text, terminator: "")
+        } catch {
+            throw OneLine("\(self.arguments.file): \(error.description)")
+        }
+    }
+}

@@ -1,0 +1,83 @@
+/// Judges the arguments of one statement by its rule, in nginx's words.
+struct ValueCheck {
+    private let statement: NginxSyntaxTree.Node
+    private var name: String { self.statement.name }
+
+    init(_ statement: NginxSyntaxTree.Node) {
+        self.statement = statement
+    }
+
+    func check(_ rule: DirectiveRule) throws(NginxError) {
+        guard let argument = self.statement.arguments.first else { return }
+        switch rule.value {
+        case .any: try self.checkParticulars(rule)
+        case .flag: try self.checkFlag(argument)
+        case .number:
+            guard NginxQuantity.number(argument.bytes) != nil else { throw self.error("\"\(self.name)\" directive invalid number") }
+        case .size: try self.require(NginxQuantity.size(argument.bytes, allowsGiga: false))
+        case .offset: try self.require(NginxQuantity.size(argument.bytes, allowsGiga: true))
+        case .seconds: try self.require(NginxQuantity.time(argument.bytes, in: .seconds))
+        case .milliseconds: try self.require(NginxQuantity.time(argument.bytes, in: .milliseconds))
+        case .one(let words), .some(let words):
+            for argument in self.statement.arguments where !words.contains(where: { $0.lowercased() == argument.text.lowercased() }) {
+                throw self.error(Self.invalidValue(argument))
+            }
+        }
+    }
+
+    private func checkFlag(_ argument: NginxWord) throws(NginxError) {
+        guard NginxQuantity.flag(argument.bytes) != nil else {
+            throw self.error("\(Self.invalidValue(argument)) in \"\(self.name)\" directive, it must be \"on\" or \"off\"")
+        }
+    }
+
+    private func require(_ value: Int?) throws(NginxError) {
+        guard value != nil else { throw self.error("\"\(self.name)\" directive invalid value") }
+    }
+
+    private static func invalidValue(_ word: NginxWord) -> String { "invalid value \"\(word.text)\"" }
+
+    private func error(_ message: String) -> NginxError {
+        NginxError(code: .invalidValue, message: message, place: self.statement.place)
+    }
+}
+
+// MARK: - Directives with rules of their own
+
+extension ValueCheck {
+    private func checkParticulars(_ rule: DirectiveRule) throws(NginxError) {
+        switch rule.name {
+        case "worker_processes": try self.checkWorkers()
+        case "keepalive_timeout":
+            for argument in self.statement.arguments { try self.require(NginxQuantity.time(argument.bytes, in: .milliseconds)) }
+        case "large_client_header_buffers", "proxy_buffers", "gzip_buffers": try self.checkBuffers()
+        case "keepalive": try self.checkKeepAlive()
+        case "server" where rule.blocks == [.upstream]: _ = try UpstreamServer(self.statement)
+        case "random": _ = try RandomChoice(self.statement)
+        case "listen": _ = try ListenAddress(self.statement)
+        case "location": _ = try LocationMatch(self.statement)
+        case "proxy_pass": _ = try ProxyTarget(self.statement)
+        case "proxy_set_header", "return", "add_header":
+            for argument in self.statement.arguments { _ = try VariableNames.inside(argument.bytes, at: self.statement.place) }
+        default: break
+        }
+    }
+
+    private func checkWorkers() throws(NginxError) {
+        guard let argument = self.statement.arguments.first, argument.text != "auto" else { return }
+        try self.require(NginxQuantity.number(argument.bytes))
+    }
+
+    private func checkBuffers() throws(NginxError) {
+        let words = Array(self.statement.arguments)
+        guard words.count == 2, let count = NginxQuantity.number(words[0].bytes), count > 0,
+            let size = NginxQuantity.size(words[1].bytes, allowsGiga: false), size > 0
+        else { throw self.error("\"\(self.name)\" directive invalid value") }
+    }
+
+    private func checkKeepAlive() throws(NginxError) {
+        guard let argument = self.statement.arguments.first, let count = NginxQuantity.number(argument.bytes), count > 0 else {
+            throw self.error("\(Self.invalidValue(self.statement.words[1])) in \"keepalive\" directive")
+        }
+    }
+}

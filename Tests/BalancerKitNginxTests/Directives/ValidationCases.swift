@@ -1,0 +1,166 @@
+import Testing
+
+/// A text in some block, and nginx's words for what is wrong with it.
+struct ValidationCase: CustomTestStringConvertible, Sendable {
+    enum Block: Sendable { case main, events, http, server, location, upstream }
+
+    let block: Block
+    let text: String
+    /// Nil where nginx accepts the text.
+    let message: String?
+
+    var testDescription: String { "\(self.block): \(String(self.text.prefix(60)))" }
+
+    init(_ block: Block, _ text: String, _ message: String? = nil) {
+        self.block = block
+        self.text = text
+        self.message = message
+    }
+
+    /// The whole file: the text stands on line 2.
+    var file: String {
+        let head = "pid nginx.pid; error_log stderr;"
+        let http =
+            "http { access_log off; client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;"
+        return switch self.block {
+        case .main: "\(head)\n\(self.text)\n"
+        case .events: "\(head) events {\n\(self.text)\n}"
+        case .http: "\(head) events {} \(http)\n\(self.text)\n}"
+        case .server: "\(head) events {} \(http) server { listen 127.0.0.1:18976;\n\(self.text)\n}}"
+        case .location: "\(head) events {} \(http) server { listen 127.0.0.1:18976; location /l {\n\(self.text)\n}}}"
+        case .upstream: "\(head) events {} \(http) upstream u {\n\(self.text)\n}}"
+        }
+    }
+}
+
+let notHere = "directive is not allowed here in FILE:2"
+let badCount = "invalid number of arguments in"
+let uriPart =
+    #""proxy_pass" cannot have URI part in location given by regular expression, or inside named location, or inside "if" statement, "#
+    + #"or inside "limit_except" block in FILE:2"#
+
+/// For each rule one that just passes and one that just fails.
+let validationCases: [ValidationCase] = [
+    // Known, and in its place.
+    .init(.main, "events {}"),
+    .init(.main, "worker_processes 2;", #"no "events" section in configuration"#),
+    .init(.main, "event {}", #"unknown directive "event" in FILE:2"#),
+    .init(.http, "proxy_pas http://a;", #"unknown directive "proxy_pas" in FILE:2"#),
+    .init(.http, "fastcgi_nonsense a;", #"unknown directive "fastcgi_nonsense" in FILE:2"#),
+    .init(.http, "proxy_pass http://127.0.0.1;", "\"proxy_pass\" \(notHere)"),
+    .init(.main, "server {}", "\"server\" \(notHere)"),
+    .init(.location, "listen 80;", "\"listen\" \(notHere)"),
+    .init(.server, "upstream a { server 127.0.0.1; }", "\"upstream\" \(notHere)"),
+    .init(.upstream, "server 127.0.0.1; listen 80;", "\"listen\" \(notHere)"),
+    .init(.server, "worker_connections 5;", "\"worker_connections\" \(notHere)"),
+    // Form.
+    .init(.server, "location / {}"),
+    .init(.server, "location /;", #"directive "location" has no opening "{" in FILE:2"#),
+    .init(.http, "sendfile on {}", #"directive "sendfile" is not terminated by ";" in FILE:2"#),
+    .init(.server, "server_name a\nlocation / {}", #"directive "server_name" is not terminated by ";" in FILE:3"#),
+    .init(.http, "sendfile;", "\(badCount) \"sendfile\" directive in FILE:2"),
+    .init(.http, "sendfile on off;", "\(badCount) \"sendfile\" directive in FILE:2"),
+    .init(.location, "proxy_set_header Host;", "\(badCount) \"proxy_set_header\" directive in FILE:2"),
+    .init(.location, "proxy_set_header Host a b;", "\(badCount) \"proxy_set_header\" directive in FILE:2"),
+    .init(.server, "location = / x {}", "\(badCount) \"location\" directive in FILE:2"),
+    .init(.http, "include;", "\(badCount) \"include\" directive in FILE:2"),
+    .init(.upstream, "server;", "\(badCount) \"server\" directive in FILE:2"),
+    .init(.upstream, "least_conn x; server 127.0.0.1;", "\(badCount) \"least_conn\" directive in FILE:2"),
+    // Once.
+    .init(.http, "sendfile on;\nsendfile on;", #""sendfile" directive is duplicate in FILE:3"#),
+    .init(.http, "sendfile on; server { listen 127.0.0.1:18977; sendfile on; }"),
+    .init(.location, "proxy_pass http://127.0.0.1:1; proxy_pass http://127.0.0.1:1;", #""proxy_pass" directive is duplicate in FILE:2"#),
+    .init(.location, "proxy_read_timeout 1s; proxy_read_timeout 2s;", #""proxy_read_timeout" directive is duplicate in FILE:2"#),
+    .init(.location, "proxy_set_header A a; proxy_set_header A a;"),
+    .init(.server, "server_name a; server_name b;"),
+    .init(.events, "worker_connections 5; worker_connections 5;", #""worker_connections" directive is duplicate in FILE:2"#),
+    .init(.http, "upstream a { server 127.0.0.1; } upstream a { server 127.0.0.1; }", #"duplicate upstream "a" in FILE:2"#),
+    .init(.server, "location /a {} location /a {}", #"duplicate location "/a" in FILE:2"#),
+    .init(.server, "location /a {}\nlocation ^~ /a {}", #"duplicate location "/a" in FILE:3"#),
+    .init(.server, "location /a {} location = /a {}"),
+    .init(.server, "location = /a {} location =/a {}", #"duplicate location "/a" in FILE:2"#),
+    .init(.server, "location ~ a {} location ~ a {}"),
+    // Blocks.
+    .init(.http, "upstream a { }", "no servers are inside upstream in FILE:2"),
+    .init(.http, "server { listen 127.0.0.1:18977;", #"unexpected end of file, expecting "}" in FILE:3"#),
+    .init(.server, "}}}", #"unexpected "}" in FILE:2"#),
+    .init(.http, "map $uri $m { a { } }", #"unexpected "{" in FILE:2"#),
+    .init(.http, "map $uri $m { default a; /x b; }"),
+    .init(.server, "location /a { location /a/b {} }"),
+    .init(.server, "location /a { location /b {} }", #"location "/b" is outside location "/a" in FILE:2"#),
+    .init(.server, "location = /a { location /a {} }", #"location "/a" cannot be inside the exact location "/a" in FILE:2"#),
+    .init(.server, "location @a { location /a {} }", #"location "/a" cannot be inside the named location "@a" in FILE:2"#),
+    .init(.server, "location /a { location @a {} }", #"named location "@a" can be on the server level only in FILE:2"#),
+    .init(.server, "location ! /a {}", #"invalid location modifier "!" in FILE:2"#),
+    // Values.
+    .init(.http, "sendfile ON;"),
+    .init(.http, "sendfile yes;", #"invalid value "yes" in "sendfile" directive, it must be "on" or "off" in FILE:2"#),
+    .init(.http, "client_max_body_size 1g;"),
+    .init(.http, "client_max_body_size 1t;", #""client_max_body_size" directive invalid value in FILE:2"#),
+    .init(.http, "client_max_body_size k;", #""client_max_body_size" directive invalid value in FILE:2"#),
+    .init(.http, "client_max_body_size -1;", #""client_max_body_size" directive invalid value in FILE:2"#),
+    .init(.http, "client_body_buffer_size 16K;"),
+    .init(.http, "client_body_buffer_size 1g;", #""client_body_buffer_size" directive invalid value in FILE:2"#),
+    .init(.http, "proxy_read_timeout 90;"),
+    .init(.http, "proxy_read_timeout \"1h 30m\";"),
+    .init(.http, "proxy_read_timeout 1h30m10s5ms;"),
+    .init(.http, "proxy_read_timeout 500ms;"),
+    .init(.http, "proxy_read_timeout \"10 \";"),
+    .init(.http, "proxy_read_timeout 30m1h;", #""proxy_read_timeout" directive invalid value in FILE:2"#),
+    .init(.http, "proxy_read_timeout 1h1h;", #""proxy_read_timeout" directive invalid value in FILE:2"#),
+    .init(.http, "proxy_read_timeout 1M;", #""proxy_read_timeout" directive invalid value in FILE:2"#),
+    .init(.http, "proxy_read_timeout 1y;", #""proxy_read_timeout" directive invalid value in FILE:2"#),
+    .init(.http, "proxy_read_timeout s;", #""proxy_read_timeout" directive invalid value in FILE:2"#),
+    .init(.http, "proxy_read_timeout 99999999999999999999;", #""proxy_read_timeout" directive invalid value in FILE:2"#),
+    .init(.http, "open_file_cache_valid 1y;"),
+    .init(.http, "open_file_cache_valid 1M;"),
+    .init(.http, "open_file_cache_valid 1ms;", #""open_file_cache_valid" directive invalid value in FILE:2"#),
+    .init(.http, "keepalive_requests 10;"),
+    .init(.http, "keepalive_requests ten;", #""keepalive_requests" directive invalid number in FILE:2"#),
+    .init(.http, "proxy_http_version 1.1;"),
+    .init(.http, "proxy_http_version 2;", #"invalid value "2" in FILE:2"#),
+    .init(.http, "proxy_next_upstream error http_500;"),
+    .init(.http, "proxy_next_upstream http_418;", #"invalid value "http_418" in FILE:2"#),
+    .init(.main, "events {} worker_processes few;", #""worker_processes" directive invalid value in FILE:2"#),
+    .init(.http, "large_client_header_buffers 4 8k;"),
+    // Upstreams.
+    .init(.upstream, "server 127.0.0.1:8000 weight=5 max_fails=0 fail_timeout=1m max_conns=3 backup; server 127.0.0.2 down;"),
+    .init(.upstream, "server 127.0.0.1 weight=0;", #"invalid parameter "weight=0" in FILE:2"#),
+    .init(.upstream, "server 127.0.0.1 weight=x;", #"invalid parameter "weight=x" in FILE:2"#),
+    .init(.upstream, "server 127.0.0.1 fail_timeout=1ms;", #"invalid parameter "fail_timeout=1ms" in FILE:2"#),
+    .init(.upstream, "server 127.0.0.1 slow;", #"invalid parameter "slow" in FILE:2"#),
+    .init(.upstream, "server 127.0.0.1:99999;", #"invalid port in upstream "127.0.0.1:99999" in FILE:2"#),
+    .init(.upstream, "server 127.0.0.1:0;", #"invalid port in upstream "127.0.0.1:0" in FILE:2"#),
+    .init(.upstream, "server :80;", #"no host in upstream ":80" in FILE:2"#),
+    .init(.upstream, "server [::1]:80;"),
+    .init(.upstream, "server unix:/tmp/a;"),
+    .init(.upstream, "server 127.0.0.1; keepalive 3;"),
+    .init(.upstream, "server 127.0.0.1; keepalive 0;", #"invalid value "0" in "keepalive" directive in FILE:2"#),
+    .init(.upstream, "random two least_conn; server 127.0.0.1;"),
+    .init(.upstream, "random three; server 127.0.0.1;", #"invalid parameter "three" in FILE:2"#),
+    // Servers.
+    .init(.server, "listen 127.0.0.1:18978 backlog=5 default_server;"),
+    .init(.server, "listen 127.0.0.1:18978 backlog=0;", #"invalid backlog "backlog=0" in FILE:2"#),
+    .init(.server, "listen 127.0.0.1:18978 fast;", #"invalid parameter "fast" in FILE:2"#),
+    .init(.server, "listen 127.0.0.1:99999;", #"invalid port in "127.0.0.1:99999" of the "listen" directive in FILE:2"#),
+    .init(
+        .http, "server {\nlisten 127.0.0.1:18979 ssl; }",
+        #"no "ssl_certificate" is defined for the "listen ... ssl" directive in FILE:2"#),
+    // Targets and variables.
+    .init(.location, "proxy_pass http://127.0.0.1:1/x;"),
+    .init(.location, "proxy_pass 127.0.0.1:1;", "invalid URL prefix in FILE:2"),
+    .init(.location, "proxy_pass http://127.0.0.1:99999;", #"invalid port in upstream "127.0.0.1:99999" in FILE:2"#),
+    .init(.location, "proxy_pass http://;", #"no host in upstream "" in FILE:2"#),
+    .init(.server, "location ~ x { proxy_pass http://127.0.0.1:1; }"),
+    .init(.server, "location ~ x { proxy_pass http://127.0.0.1:1/; }", uriPart),
+    .init(.server, "location @x { proxy_pass http://127.0.0.1:1/; }", uriPart),
+    .init(
+        .http, "upstream u { server 127.0.0.1; } server { listen 127.0.0.1:18977; location / {\nproxy_pass http://u:81; } }",
+        #"upstream "u" may not have port 81 in FILE:3"#),
+    .init(.location, "proxy_set_header A $host$http_x_y$arg_z$1;"),
+    .init(.location, "proxy_set_header A ${host}x;"),
+    .init(.location, "proxy_set_header A $;", "invalid variable name in FILE:2"),
+    .init(.location, "proxy_set_header A ${host;", #"the closing bracket in "host" variable is missing in FILE:2"#),
+    .init(.location, "proxy_set_header A $nonsense;", #"unknown "nonsense" variable"#),
+    .init(.location, "set $mine 1; proxy_set_header A $mine;"),
+]

@@ -1,0 +1,118 @@
+import BalancerKit
+import BalancerKitProxy
+import Foundation
+import Logging
+import ScaleCore
+import ScaleTesting
+import ServiceLifecycle
+import Testing
+
+@testable import BalancerKitNginx
+
+@Suite(.enabled(if: InstalledNginx.isInstalled, "needs nginx: Scripts/setup test")) struct NginxServerTests {
+    private static func proxy(_ port: Int, to upstreams: Int...) -> ProxyConfiguration {
+        var proxy = ProxyConfiguration(endpoints: upstreams.map { Endpoint(host: "127.0.0.1", port: $0) })
+        (proxy.port, proxy.threads, proxy.timeouts.shutdown) = (port, 1, .seconds(1))
+        return proxy
+    }
+
+    /// Runs a server around `body`, and shuts it down gracefully.
+    private static func with(_ server: NginxServer, _ body: @Sendable () async throws -> Void) async throws {
+        let group = ServiceGroup(services: [server], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            do {
+                try await server.started()
+                try await body()
+            } catch {
+                await group.triggerGracefulShutdown()
+                try? await tasks.waitForAll()
+                throw error
+            }
+            await group.triggerGracefulShutdown()
+            try await tasks.waitForAll()
+        }
+    }
+
+    private static func ask(_ port: Int) async throws -> RawResponse {
+        let connection = try await RawConnection.connect(port)
+        try await connection.send(
+            "GET /a%2fb//c?d=1 HTTP/1.1\r\nHost: Example.com:80\r\nX-Forwarded-For: 6.6.6.6\r\nConnection: close\r\n\r\n")
+        let response = try await connection.response()
+        await connection.close()
+        return response
+    }
+
+    @Test func `a real nginx does what the embedded proxy does, follows a reload, and ends`() async throws {
+        let first = try await ScriptedUpstream.start { _ in [.send(ok("first"))] }
+        let second = try await ScriptedUpstream.start { _ in [.send(ok("second"))] }
+        let port = try await ScriptedUpstream.closedPort()
+        let scratch = try Scratch()
+        let server = try NginxServer(Self.proxy(port, to: first.port), directory: scratch.path)
+        try await Self.with(server) {
+            #expect(try await Self.ask(port).body == "first")
+            try await server.reload(Self.proxy(port, to: second.port))
+            try await eventually("the new settings hold") { try await Self.ask(port).body == "second" }
+        }
+        await #expect(throws: (any Error).self) { try await RawConnection.connect(port) }
+
+        var embedded = Self.proxy(0, to: first.port)
+        embedded.accessLog = nil
+        try await withProxy(embedded) { running in _ = try await Self.ask(running.port) }
+        let (byNginx, byProxy) = (try #require(first.requests.first), try #require(first.requests.last))
+        #expect(byNginx.line == byProxy.line)
+        for name in ["Host", "X-Real-IP", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"] {
+            #expect(byNginx.fields(name) == byProxy.fields(name), "\(name)")
+        }
+        await first.stop()
+        await second.stop()
+    }
+
+    @Test func `settings that nginx refuses leave the old ones in place`() async throws {
+        let upstream = try await ScriptedUpstream.start()
+        let port = try await ScriptedUpstream.closedPort()
+        let scratch = try Scratch()
+        let server = try NginxServer(Self.proxy(port, to: upstream.port), directory: scratch.path)
+        try await Self.with(server) { () async throws in
+            var refused = Self.proxy(port, to: upstream.port)
+            refused.host = "no-such-host.invalid"
+            let error = await #expect(throws: NginxError.self) { try await server.reload(refused) }
+            #expect(error?.code == .rejected)
+            #expect(error?.message.hasPrefix("host not found in \"no-such-host.invalid:\(port)\" of the \"listen\" directive") == true)
+            #expect(try await Self.ask(port).body == "hello")
+        }
+        await upstream.stop()
+    }
+
+    @Test func `a port in use is told in nginx's words`() async throws {
+        let occupant = try await ScriptedUpstream.start()
+        let scratch = try Scratch()
+        let server = try NginxServer(Self.proxy(occupant.port, to: 1), directory: scratch.path)
+        let error = await #expect(throws: NginxError.self) { try await server.run() }
+        #expect(error?.code == .notStarted)
+        #expect(error?.message.contains("bind() to 127.0.0.1:\(occupant.port) failed") == true, "\(error?.message ?? "")")
+        await occupant.stop()
+    }
+
+    @Test func `an nginx that is killed ends the service with an error`() async throws {
+        let port = try await ScriptedUpstream.closedPort()
+        let scratch = try Scratch()
+        let server = try NginxServer(Self.proxy(port, to: 1), directory: scratch.path)
+        async let result: NginxError? = {
+            do { try await server.run() } catch { return error as? NginxError }
+            return nil
+        }()
+        try await server.started()
+        let id = try #require(Int32(try String(contentsOfFile: "\(scratch.path)/nginx.pid", encoding: .utf8).filter(\.isNumber)))
+        kill(id, SIGTERM)
+        #expect(await result?.code == .notStarted)
+    }
+
+    @Test func `without nginx the error says so`() async throws {
+        let scratch = try Scratch()
+        let server = try NginxServer(Self.proxy(1, to: 1), directory: scratch.path, executable: "/nowhere/nginx")
+        let error = await #expect(throws: NginxError.self) { try await server.run() }
+        #expect(error?.code == .notStarted)
+        await #expect(throws: NginxError.self) { try await server.started() }
+    }
+}

@@ -1,0 +1,55 @@
+import Foundation
+
+/// The nginx of this machine, asked for its verdict on files.
+struct InstalledNginx {
+    static let path = "/usr/sbin/nginx"
+    static let isInstalled = FileManager.default.isExecutableFile(atPath: Self.path)
+
+    /// The message of `nginx -t` at level emerg, without its prefix; nil when it accepts the file.
+    static func complaint(about file: String, prefix: String) throws -> String? {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: Self.path)
+        process.arguments = ["-t", "-q", "-c", file, "-p", prefix]
+        let errors = Pipe()
+        process.standardError = errors
+        process.standardOutput = FileHandle.nullDevice
+        try process.run()
+        let bytes = errors.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        guard process.terminationStatus != 0 else { return nil }
+        let output = String(decoding: bytes, as: UTF8.self).components(separatedBy: "\nnginx: configuration file")[0]
+        let message = output.components(separatedBy: "[emerg] ").last ?? output
+        // With a log of its own it tells its process and thread: `17#17: `.
+        let afterNumbers = message.drop { $0.isNumber || $0 == "#" }
+        return message.first?.isNumber == true && afterNumbers.hasPrefix(": ") ? String(afterNumbers.dropFirst(2)) : message
+    }
+}
+
+/// A directory that is gone with this object.
+final class Scratch {
+    let path: String
+
+    init() throws {
+        let url = FileManager.default.temporaryDirectory.appendingPathComponent("scalekit-nginx-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        self.path = url.path
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(atPath: self.path)
+    }
+
+    @discardableResult
+    func write(_ name: String, _ bytes: some Sequence<UInt8>) throws -> String {
+        let file = "\(self.path)/\(name)"
+        try FileManager.default.createDirectory(
+            atPath: (file as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+        try Data(bytes).write(to: URL(fileURLWithPath: file))
+        return file
+    }
+
+    @discardableResult
+    func write(_ name: String, _ text: String) throws -> String {
+        try self.write(name, Array(text.utf8))
+    }
+}
