@@ -1,36 +1,12 @@
-import Foundation
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#elseif canImport(Darwin)
-import Darwin
-#endif
-
-/// A Redis server of a test's own, which may be stopped, killed, frozen and flushed.
+/// A Redis server of a test's own, which may be stopped, killed, frozen and flushed. It keeps nothing over a start.
 ///
-/// It listens on a free loopback port, keeps its files in a scratch directory, and ends with this object. Tests that use it are enabled by
-/// `.enabled(if: PrivateRedis.isInstalled, "needs redis-server")`.
+/// Tests that use it are enabled by `.enabled(if: PrivateRedis.isInstalled, "needs redis-server")`.
 ///
-/// `@unchecked Sendable`: `process` is only touched under `lock`; the rest never changes.
-public final class PrivateRedis: @unchecked Sendable {
-    private let lock = NSLock()
-    private var process: Process?
-    private let arguments: [String]
-    private let directory: URL
-
-    /// The port on 127.0.0.1. It stays the same over ``start()``.
-    public let port: Int
-
+/// `@unchecked Sendable`: it adds nothing to `PrivateServer`.
+public final class PrivateRedis: PrivateServer, @unchecked Sendable {
     public var url: String { "redis://127.0.0.1:\(self.port)/0" }
 
-    public static let isInstalled = PrivateRedis.executable != nil
-
-    private static let executable: URL? = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/usr/local/bin")
-        .split(separator: ":")
-        .map { URL(fileURLWithPath: String($0)).appendingPathComponent("redis-server") }
-        .first { FileManager.default.isExecutableFile(atPath: $0.path) }
+    public static let isInstalled = PrivateServer.executable("redis-server") != nil
 
     /// Starts a server and returns when it answers.
     ///
@@ -48,154 +24,9 @@ public final class PrivateRedis: @unchecked Sendable {
     }
 
     private init(_ arguments: [String]) throws {
-        self.port = try Self.freePort()
-        let port = "\(self.port)"
-        self.arguments = arguments.map { $0 == "{port}" ? port : $0 }
-        self.directory = FileManager.default.temporaryDirectory.appendingPathComponent("scalekit-redis-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: self.directory, withIntermediateDirectories: true)
-    }
-
-    deinit {
-        if let process = self.process, process.isRunning { Self.send(SIGKILL, to: process) }
-        try? FileManager.default.removeItem(at: self.directory)
-    }
-
-    /// Starts the server (again) on its port; returns when it accepts connections. Its data is what it saved.
-    public func start() async throws {
-        guard let executable = Self.executable else { throw Failure(message: "redis-server is not installed") }
-        let process = Process()
-        process.executableURL = executable
-        process.arguments =
-            ["--port", "\(self.port)", "--bind", "127.0.0.1", "--dir", self.directory.path, "--save", "", "--appendonly", "no"]
-            + ["--daemonize", "no", "--logfile", self.directory.appendingPathComponent("log").path] + self.arguments
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try Self.withAllSignals { try process.run() }
-        self.lock.withLock { self.process = process }
-        try await Self.waitUntil("redis-server accepts connections", giveUp: { !process.isRunning }) {
-            Self.accepts(port: self.port)
-        }
-    }
-
-    /// `SIGTERM`: an orderly end. Returns when the process is gone.
-    public func stop() async throws {
-        try await self.end(SIGTERM)
-    }
-
-    /// `SIGKILL`: an end without a word. Returns when the process is gone.
-    public func kill() async throws {
-        try await self.end(SIGKILL)
-    }
-
-    /// `SIGKILL`, then ``start()``.
-    public func killAndRestart() async throws {
-        try await self.kill()
-        try await self.start()
-    }
-
-    /// `SIGSTOP`: the server's sockets stay open and nothing is answered.
-    public func freeze() {
-        self.send(SIGSTOP)
-    }
-
-    /// `SIGCONT`.
-    public func thaw() {
-        self.send(SIGCONT)
-    }
-
-    private func end(_ signal: Int32) async throws {
-        guard let process = self.lock.withLock({ self.process }) else { return }
-        if signal != SIGKILL { Self.send(SIGCONT, to: process) }
-        Self.send(signal, to: process)
-        try await Self.waitUntil("redis-server has ended") { !process.isRunning }
-        self.lock.withLock { self.process = nil }
-    }
-
-    private func send(_ signal: Int32) {
-        guard let process = self.lock.withLock({ self.process }) else { return }
-        Self.send(signal, to: process)
-    }
-
-    private static func send(_ signal: Int32, to process: Process) {
-        #if canImport(Glibc)
-        _ = Glibc.kill(process.processIdentifier, signal)
-        #elseif canImport(Musl)
-        _ = Musl.kill(process.processIdentifier, signal)
-        #elseif canImport(Darwin)
-        _ = Darwin.kill(process.processIdentifier, signal)
-        #endif
-    }
-
-    /// What could not be started or ended.
-    public struct Failure: Error, CustomStringConvertible {
-        public let message: String
-        public var description: String { self.message }
-    }
-
-    /// A process inherits the signals that its starter's thread blocks, and the threads of tasks block `SIGTERM`.
-    private static func withAllSignals(_ body: () throws -> Void) rethrows {
-        var none = sigset_t()
-        var usual = sigset_t()
-        sigemptyset(&none)
-        pthread_sigmask(SIG_SETMASK, &none, &usual)
-        defer { pthread_sigmask(SIG_SETMASK, &usual, nil) }
-        try body()
-    }
-
-    private static func waitUntil(
-        _ what: String, giveUp: () -> Bool = { false }, _ condition: () -> Bool
-    ) async throws {
-        for _ in 0..<2000 {
-            if condition() { return }
-            if giveUp() { throw Failure(message: "\(what): the process has ended") }
-            try await Task.sleep(for: .milliseconds(5))
-        }
-        throw Failure(message: "\(what): not within 10 s")
-    }
-}
-
-// MARK: - Ports
-
-extension PrivateRedis {
-    /// A port on which nobody listened a moment ago.
-    private static func freePort() throws -> Int {
-        let descriptor = Self.makeSocket()
-        defer { close(descriptor) }
-        var address = Self.loopback(port: 0)
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { raw in
-                bind(descriptor, raw, length) == 0 && getsockname(descriptor, raw, &length) == 0
-            }
-        }
-        guard bound else { throw Failure(message: "no free port on 127.0.0.1") }
-        return Int(UInt16(bigEndian: address.sin_port))
-    }
-
-    private static func accepts(port: Int) -> Bool {
-        let descriptor = Self.makeSocket()
-        defer { close(descriptor) }
-        var address = Self.loopback(port: UInt16(port))
-        return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { raw in
-                connect(descriptor, raw, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
-    }
-
-    private static func makeSocket() -> Int32 {
-        #if canImport(Glibc)
-        socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        #else
-        socket(AF_INET, SOCK_STREAM, 0)
-        #endif
-    }
-
-    private static func loopback(port: UInt16) -> sockaddr_in {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        return address
+        try super.init(
+            "redis-server",
+            ["--port", "{port}", "--bind", "127.0.0.1", "--dir", "{directory}", "--save", "", "--appendonly", "no"]
+                + ["--daemonize", "no", "--logfile", "{directory}/log"] + arguments)
     }
 }

@@ -1,0 +1,114 @@
+import CacheKit
+import CacheKitMemcached
+import ScaleTesting
+import Testing
+
+/// Servers whose answers are cut or are no answers.
+@Suite(.timeLimit(.minutes(1))) struct MemcachedBrokenReplyTests {
+    private let key = CacheKey(namespace: "n", name: "k")
+
+    private func store(_ url: String) throws -> MemcachedCacheStore {
+        var configuration = MemcachedConfiguration()
+        configuration.replyTimeout = .milliseconds(30)
+        configuration.restAfterFailure = .zero
+        return try MemcachedCacheStore(url, configuration: configuration)
+    }
+
+    @Test(arguments: [true, false])
+    func `an answer that is cut anywhere is an error, never a miss, and the next call is served`(closes: Bool) async throws {
+        let whole = "VALUE n:v:k 0 2 7\r\n42\r\nEND\r\n"
+        let valueEnd = 23
+        for length in 0..<whole.utf8.count {
+            let cut = String(decoding: whole.utf8.prefix(length), as: UTF8.self)
+            let server = try ScriptedServer { line, number in
+                guard line.hasPrefix("gets") else { return .silence }
+                // The first is answered whole, so that the connection is known to have worked; twice cut, since reads are repeated once.
+                if number == 0 || number > 2 { return .bytes(whole) }
+                return closes ? .last(cut) : .bytes(cut)
+            }
+            let store = try self.store(server.url)
+            try await self.expectAnswer(store)
+            do {
+                let reading = try await store.read([self.key], epochs: [])
+                // What came before the cut is the value, whole and with its number.
+                guard case .counter(42)? = reading.entries.first, length >= valueEnd else {
+                    Issue.record("an answer cut after \(length) bytes was taken for \(reading.entries)")
+                    continue
+                }
+            } catch let error as CacheError {
+                #expect(error.code == .storeUnavailable && error.key == "k", "cut after \(length) bytes")
+            }
+            try await eventually("the next call is served after a cut at \(length)") { (try? await self.expectAnswer(store)) != nil }
+            await store.shutdown()
+            server.stop()
+        }
+    }
+
+    private static let noAnswers: [String] = [
+        "ERROR\r\n", "SERVER_ERROR\r\n", "SERVER_ERROR busy\r\n", "CLIENT_ERROR bad command line format\r\n", "STORED\r\n",
+        "VALUE n:v:other 0 2 7\r\n42\r\nEND\r\n", "VALUE n:v:k 0 2 7\r\n42\r\nVALUE n:v:k 0 2 7\r\n43\r\nEND\r\n",
+        "HTTP/1.1 400 Bad Request\r\n\r\n", "VALUE n:v:k 0 99999999999999999999 7\r\nEND\r\n",
+    ]
+
+    @Test(arguments: Self.noAnswers)
+    func `an answer that is none is an error, never a miss`(answer: String) async throws {
+        let server = try ScriptedServer { line, number in
+            line.hasPrefix("gets") ? .bytes(number == 0 ? answer : "VALUE n:v:k 0 2 7\r\n42\r\nEND\r\n") : .silence
+        }
+        let store = try self.store(server.url)
+        do {
+            let reading = try await store.read([self.key], epochs: [])
+            guard case .counter(42)? = reading.entries.first else {
+                Issue.record("taken for \(reading.entries)")
+                return
+            }
+        } catch let error as CacheError {
+            #expect(error.code == .storeUnavailable)
+        }
+        try await eventually("the next call is served") { (try? await self.expectAnswer(store)) != nil }
+        await store.shutdown()
+        server.stop()
+    }
+
+    @Test(arguments: ["", "S", "STO", "ERROR\r\n", "SERVER_ERROR\r\n", "NOT_STORED\r\n", "EXISTS\r\n", "y\r\n"])
+    func `a write whose answer is cut or none is an error`(answer: String) async throws {
+        let server = try ScriptedServer { line, _ in
+            // The command's line is answered by nothing, the line of data by the answer.
+            line.hasPrefix("set") ? .silence : .last(answer)
+        }
+        let store = try self.store(server.url)
+        let error = await #expect(throws: CacheError.self) {
+            try await store.setCounter(self.key, to: 1, life: CacheLife(nil))
+        }
+        #expect(error?.code == .storeUnavailable && error?.key == "k")
+        await store.shutdown()
+        server.stop()
+    }
+
+    @Test func `the keys of a silent server are errors, those of the others are served`() async throws {
+        let silent = try ScriptedServer { _, _ in .silence }
+        let good = try ScriptedServer { line, _ in line.hasPrefix("gets") ? .bytes("END\r\n") : .silence }
+        let store = try self.store("memcached://127.0.0.1:\(silent.port),127.0.0.1:\(good.port)")
+        let keys = (0..<40).map { CacheKey(namespace: "n", name: "k\($0)") }
+        let outcomes = await withTaskGroup(of: (Int, Bool).self) { group in
+            for (index, key) in keys.enumerated() {
+                group.addTask { (index, (try? await store.read([key], epochs: [])) != nil) }
+            }
+            return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+        }
+        #expect(outcomes.values.contains(true), "one server has none of 40 keys, or was failed by the other")
+        #expect(outcomes.values.contains(false), "a key of the silent server was taken for a miss")
+        for (index, isServed) in outcomes where isServed {
+            #expect(good.lines.contains { $0.contains("n:v:k\(index) ") || $0.hasSuffix("n:v:k\(index)") })
+        }
+        await store.shutdown()
+        silent.stop()
+        good.stop()
+    }
+
+    private func expectAnswer(_ store: MemcachedCacheStore) async throws {
+        guard case .counter(42)? = try await store.read([self.key], epochs: []).entries.first else {
+            throw TestFailure("another answer than the server's")
+        }
+    }
+}

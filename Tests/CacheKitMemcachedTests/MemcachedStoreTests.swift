@@ -1,0 +1,237 @@
+import CacheKit
+import CacheKitMemcached
+import Foundation
+import ScaleCore
+import ScaleTesting
+import TestServers
+import Testing
+
+/// What is particular to Memcached, at real servers.
+@Suite(.enabled(if: PrivateMemcached.isInstalled, "needs memcached"), .timeLimit(.minutes(2)))
+struct MemcachedStoreTests {
+    private func record(_ size: Int) -> CacheRecord {
+        CacheRecord(
+            nonce: RecordNonce(high: .random(in: 0...UInt64.max), low: 1), schema: 1, tags: [],
+            body: .bytes(Array(repeating: 1, count: size)))
+    }
+
+    private func key(_ name: String) -> CacheKey { CacheKey(namespace: "n", name: name) }
+
+    @Test func `a record of the largest size is stored, one byte more is an error that names limit and size`() async throws {
+        let server = try await PrivateMemcached.running()
+        let store = try MemcachedCacheStore(server.url)
+        let limit = store.capabilities.maximumValueSize
+        let longName = String(repeating: "k", count: 240)
+        let largest = self.record(limit - RecordBytes.headLength)
+        for result in try await store.write([StoreWrite(key: self.key(longName), record: largest, life: CacheLife(nil))]) {
+            try result.get()
+        }
+        guard case .record(let read)? = try await store.read([self.key(longName)], epochs: []).entries.first else {
+            throw TestFailure("the largest record was not stored")
+        }
+        #expect(read.body.size == limit - RecordBytes.headLength)
+        let larger = StoreWrite(key: self.key("k"), record: self.record(limit - RecordBytes.headLength + 1), life: CacheLife(nil))
+        let result = try #require(try await store.write([larger]).first)
+        let error = #expect(throws: CacheError.self) { try result.get() }
+        #expect(error?.code == .valueTooLarge && error?.limit == limit && error?.size == limit + 1 && error?.key == "k")
+        await store.shutdown()
+    }
+
+    @Test func `the server is told lives of more than 30 days as a time`() async throws {
+        let server = try await PrivateMemcached.running()
+        let store = try MemcachedCacheStore(server.url)
+        for (name, life) in [("day", Duration.seconds(86_400)), ("days", .seconds(86_400 * 40)), ("none", .zero), ("past", .seconds(-5))] {
+            for result in try await store.write([StoreWrite(key: self.key(name), record: self.record(1), life: CacheLife(life))]) {
+                try result.get()
+            }
+        }
+        try await store.setCounter(self.key("counter"), to: 1, life: CacheLife(.seconds(86_400 * 40)))
+        try await store.setCounter(self.key("gone"), to: 1, life: CacheLife(.zero))
+        // `mg` with `t` tells the seconds that are left.
+        func left(_ name: String) throws -> Int? {
+            let answer = try server.ask("mg n:v:\(name) t\r\n")
+            return answer.hasPrefix("HD t") ? Int(answer.dropFirst(4).prefix { $0.isNumber || $0 == "-" }) : nil
+        }
+        #expect((86_390...86_402).contains(try left("day") ?? 0))
+        #expect((3_455_990...3_456_003).contains(try left("days") ?? 0))
+        #expect((3_455_990...3_456_003).contains(try left("counter") ?? 0))
+        #expect(try left("none") == nil)
+        #expect(try left("past") == nil)
+        #expect(try left("gone") == nil)
+        await store.shutdown()
+    }
+
+    @Test func `what other programs left is met without harm`() async throws {
+        let server = try await PrivateMemcached.running()
+        let store = try MemcachedCacheStore(server.url)
+        let foreign = [
+            "", " ", "x", "SK", "SK\u{1}", "18446744073709551615", "9223372036854775808", "-", "1 2", "5     ", "12345678901234567890123",
+        ]
+        for (index, value) in foreign.enumerated() {
+            #expect(try server.ask("set n:v:k\(index) 16 0 \(value.utf8.count)\r\n\(value)\r\n").hasPrefix("STORED"))
+            let key = self.key("k\(index)")
+            let entry = try #require(try await store.read([key], epochs: []).entries.first)
+            if value == "5     " {
+                guard case .counter(5) = entry else { throw TestFailure("a counter with trailing spaces is \(entry)") }
+                #expect(try await store.increment(key, by: 1, initial: nil, life: CacheLife(nil)) == 6)
+                continue
+            }
+            guard case .unreadable = entry else { throw TestFailure("'\(value)' is \(entry)") }
+            let error = await #expect(throws: CacheError.self) {
+                try await store.increment(key, by: 1, initial: 0, life: CacheLife(nil))
+            }
+            #expect(error?.code == .wrongKind)
+            let token = try #require(LeaseToken(high: 1, low: 1))
+            #expect(try await store.begin(key, seen: entry.sighting, token: token, lease: .seconds(5)) == .granted)
+            #expect(try await store.commit(key, token: token, record: self.record(1), life: CacheLife(nil)) == .stored)
+        }
+        // A tag's epoch that is none gives way to one.
+        let tag = CacheTag(namespace: "n", name: "t")
+        #expect(try server.ask("set n:t:t 0 0 3\r\nabc\r\n").hasPrefix("STORED"))
+        #expect(try await store.read([], epochs: [tag]).epochs == [nil])
+        let epoch = try await store.epochs(of: [tag])
+        #expect(try await store.read([], epochs: [tag]).epochs == epoch.map { $0 })
+        await store.shutdown()
+    }
+
+    @Test func `incr and decr of other programs work on a counter, and its life stays`() async throws {
+        let server = try await PrivateMemcached.running()
+        let store = try MemcachedCacheStore(server.url)
+        #expect(try await store.increment(self.key("c"), by: 0, initial: 10, life: CacheLife(.seconds(1000))) == 10)
+        #expect(try server.ask("decr n:v:c 1\r\n").hasPrefix("9"))
+        guard case .counter(9)? = try await store.read([self.key("c")], epochs: []).entries.first else {
+            throw TestFailure("decr has made the counter unreadable")
+        }
+        #expect(try await store.increment(self.key("c"), by: -20, initial: nil, life: CacheLife(nil)) == -11)
+        let left = try server.ask("mg n:v:c t\r\n")
+        #expect((900...1002).contains(Int(left.dropFirst(4).prefix { $0.isNumber }) ?? 0), "the counter's life: \(left)")
+        await store.shutdown()
+    }
+
+    @Test func `a server that is killed is an error for its keys, and serves again when it is back`() async throws {
+        let servers = [try await PrivateMemcached.running(), try await PrivateMemcached.running(), try await PrivateMemcached.running()]
+        var configuration = MemcachedConfiguration()
+        configuration.restAfterFailure = .milliseconds(20)
+        let url = "memcached://" + servers.map { "127.0.0.1:\($0.port)" }.joined(separator: ",")
+        let store = try MemcachedCacheStore(url, configuration: configuration)
+        let keys = (0..<60).map { self.key("k\($0)") }
+        let writes = keys.map { StoreWrite(key: $0, record: self.record(10), life: CacheLife(nil)) }
+        for result in try await store.write(writes) { try result.get() }
+
+        try await servers[0].kill()
+        var failed = 0
+        for key in keys {
+            do {
+                guard case .record? = try await store.read([key], epochs: []).entries.first else {
+                    throw TestFailure("a key of a dead server, or of a living one, is a miss")
+                }
+            } catch let error as CacheError {
+                #expect(error.code == .storeUnavailable)
+                #expect(error.message.contains("127.0.0.1:\(servers[0].port)"))
+                failed += 1
+            }
+        }
+        #expect((1..<60).contains(failed))
+        let results = try await store.write(writes)
+        #expect(results.filter { (try? $0.get()) == nil }.count == failed, "a write failed that is none of the dead server's")
+        await #expect(throws: CacheError.self) { _ = try await store.remove(keys) }
+
+        try await servers[0].start()
+        try await eventually("all keys are served") { (try? await store.read(keys, epochs: [])) != nil }
+        let entries = try await store.read(keys, epochs: []).entries
+        // The removal above may have reached some keys of the living servers before it failed.
+        #expect(
+            entries.filter { if case .absent = $0 { true } else { false } }.count >= failed, "what a new server does not have is a miss")
+        await store.shutdown()
+    }
+
+    @Test func `a restart between two calls is not noticed by readers`() async throws {
+        let server = try await PrivateMemcached.running()
+        let store = try MemcachedCacheStore(server.url)
+        #expect(try await store.increment(self.key("c"), by: 1, initial: 0, life: CacheLife(nil)) == 1)
+        _ = try await store.read([self.key("c")], epochs: [])
+        try await server.kill()
+        try await server.start()
+        guard case .absent? = try await store.read([self.key("c")], epochs: []).entries.first else { throw TestFailure("not a miss") }
+        // Reading comes first here too, so nothing has been written when the old connection proves dead.
+        #expect(try await store.increment(self.key("c"), by: 1, initial: 0, life: CacheLife(nil)) == 1)
+        await store.shutdown()
+    }
+
+    @Test func `a server that is silent costs one time-out, not one for everybody`() async throws {
+        let server = try await PrivateMemcached.running()
+        let store = try MemcachedCacheStore(server.url)
+        _ = try await store.read([self.key("k")], epochs: [])
+        server.freeze()
+        let first = await #expect(throws: CacheError.self) { try await store.read([self.key("k")], epochs: []) }
+        #expect(first?.code == .storeUnavailable)
+        let second = await #expect(throws: CacheError.self) { try await store.setCounter(self.key("k"), to: 1, life: CacheLife(nil)) }
+        #expect(second?.message.contains("left alone") == true)
+        server.thaw()
+        try await eventually("the server is asked again") { (try? await store.read([self.key("k")], epochs: [])) != nil }
+        await store.shutdown()
+    }
+
+    @Test func `nothing is lost and nothing mixed up when many work at once`() async throws {
+        let server = try await PrivateMemcached.running()
+        let other = try await PrivateMemcached.running()
+        let url = "memcached://127.0.0.1:\(server.port),127.0.0.1:\(other.port)"
+        let nodes = [try MemcachedCacheStore(url), try MemcachedCacheStore(url)]
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for caller in 0..<16 {
+                group.addTask {
+                    let store = nodes[caller % 2]
+                    for turn in 0..<20 {
+                        _ = try await store.increment(self.key("sum"), by: 1, initial: 0, life: CacheLife(nil))
+                        try await store.setCounter(self.key("c\(caller)"), to: Int64(caller * 1000 + turn), life: CacheLife(nil))
+                        guard
+                            case .counter(Int64(caller * 1000 + turn))? =
+                                try await store.read([self.key("c\(caller)")], epochs: []).entries.first
+                        else { throw TestFailure("another's value") }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try await nodes[0].increment(self.key("sum"), by: 0, initial: nil, life: CacheLife(nil)) == 320)
+        for node in nodes { await node.shutdown() }
+    }
+
+    @Test func `one load runs for all nodes, and an invalidation is seen by all`() async throws {
+        let server = try await PrivateMemcached.running()
+        let nodes = try (0..<2).map { _ in Cache(store: try MemcachedCacheStore(server.url), namespace: "n") }
+        let loads = LoadCount()
+        let callers = (0..<32).map { caller in
+            let cache = nodes[caller % 2]
+            return Task {
+                try await cache.value(for: "k", tags: ["t"]) {
+                    loads.count.withLock { $0 += 1 }
+                    return "v"
+                }
+            }
+        }
+        for caller in callers { #expect(try await caller.value == "v") }
+        #expect(loads.count.withLock { $0 } == 1)
+        try await nodes[0].invalidate(tag: "t")
+        #expect(try await nodes[1].get("k", as: String.self) == nil)
+    }
+
+    @Test func `after shutdown every verb is an error`() async throws {
+        let server = try await PrivateMemcached.running()
+        let store = try MemcachedCacheStore(server.url)
+        await store.shutdown()
+        let error = await #expect(throws: CacheError.self) { try await store.read([self.key("k")], epochs: []) }
+        #expect(error?.code == .storeUnavailable)
+        await #expect(throws: CacheError.self) { try await store.setCounter(self.key("k"), to: 1, life: CacheLife(nil)) }
+    }
+
+    @Test func `a URL with a password is refused, and shows nothing of it`() {
+        let error = #expect(throws: CacheError.self) { _ = try MemcachedCacheStore("memcached://user:secret@127.0.0.1") }
+        #expect(error?.code == .unsupported)
+        #expect(!"\(String(describing: error))".contains("secret"))
+    }
+}
+
+private final class LoadCount: Sendable {
+    let count = Locked(0)
+}
