@@ -46,7 +46,7 @@ extension Worker {
 
     private func runJob(_ admission: Admission, _ delivery: Delivery, in slot: WorkerEngine.Slot) async {
         let (message, defaults) = (admission.message, admission.entry.defaults)
-        await self.record(self.status(of: message, .started), message, delivery)
+        await self.record(self.status(of: message, .started), of: message, delivery)
         self.queue.metrics.count(.started, task: message.task, queue: delivery.lease.queue)
         let begin = self.queue.time.now()
         let context = self.context(of: message, delivery)
@@ -140,7 +140,7 @@ extension Worker {
         var status = self.status(of: next, .retry)
         status.failure = failure
         status.parentID = message.parentID
-        await self.record(status, message, delivery)
+        await self.record(status, of: message, delivery)
         let replacement = Self.replacement(of: delivery.message, by: next)
         let isDone = await self.attempt("retry a job", delivery) {
             try await self.queue.broker.retry(delivery.lease, with: replacement, notBefore: delay > .zero ? next.eta : nil)
@@ -181,7 +181,7 @@ extension Worker {
             var status = JobStatus(id: id, state: .failure)
             status.failure = failure
             status.finishedAt = self.queue.time.utcNow()
-            await self.attempt("record a failure", delivery) { try await self.queue.results.record(status) }
+            guard await self.conclude(await self.record(status, delivery), task: task, delivery) else { return }
         }
         await self.bury(delivery, failure, task: task, reason: reason)
     }
@@ -220,36 +220,57 @@ extension Worker {
 
     private enum Recording {
         case done
-        /// The store cannot be reached.
-        case unreachable
+        /// The store did not say that it has it.
+        case unconfirmed
         /// The store will never take this.
         case refused
     }
 
+    /// As below, unless the caller has no use for the job's states.
     @discardableResult
-    private func record(_ status: JobStatus, _ message: TaskMessage, _ delivery: Delivery) async -> Recording {
-        guard message.ignoresResult != true else { return .done }
+    private func record(_ status: JobStatus, of message: TaskMessage, _ delivery: Delivery) async -> Recording {
+        message.ignoresResult == true ? .done : await self.record(status, delivery)
+    }
+
+    private func record(_ status: JobStatus, _ delivery: Delivery) async -> Recording {
         let wasRefused = Locked(false)
         let isDone = await self.attempt("record a state", delivery) {
             do {
                 try await self.queue.results.record(status)
             } catch {
-                wasRefused.withLock { $0 = (error as? QueueError)?.code != .unavailable }
+                wasRefused.withLock { $0 = Self.isRefusal(error) }
                 throw error
             }
         }
-        return isDone ? .done : wasRefused.withLock { $0 } ? .refused : .unreachable
+        return isDone ? .done : wasRefused.withLock { $0 } ? .refused : .unconfirmed
     }
 
-    /// Records a job's end; `false` when that could not be done, and the message must not go.
-    ///
-    /// While the result store cannot be reached the message comes back after another lease's time, and the job runs again. What the store
-    /// will never take would come back for ever, so that message is dead.
+    /// Whether a result store's error says that it will never take this. Any other one, also of a kind that we do not know, may have its
+    /// reason in the moment.
+    private static func isRefusal(_ error: any Error) -> Bool {
+        guard let code = (error as? QueueError)?.code else { return false }
+        return [.unsupported, .messageTooLarge, .invalidJob].contains(code)
+    }
+
     private func conclude(_ status: JobStatus, _ message: TaskMessage, _ delivery: Delivery) async -> Bool {
-        switch await self.record(status, message, delivery) {
+        await self.conclude(await self.record(status, of: message, delivery), task: message.task, delivery)
+    }
+
+    /// What follows when a job's end has been recorded, or not; `false` when it has not, and the message must not go.
+    ///
+    /// While the result store does not take it the message comes back after another lease's time, and the job runs again. What the store
+    /// will never take would come back for ever, so that message is dead.
+    private func conclude(_ recording: Recording, task: String, _ delivery: Delivery) async -> Bool {
+        switch recording {
         case .done:
             return true
-        case .unreachable:
+        case .unconfirmed where Task.isCancelled:
+            // It is we who end, not the store that fails: another worker may have the message now. In a task that is not cancelled.
+            let release = Task {
+                await self.attempt("give a job back", delivery) { try await self.queue.broker.release(delivery.lease) }
+            }
+            _ = await release.value
+        case .unconfirmed:
             let due = self.queue.time.utcNow().advanced(by: self.configuration.lease)
             await self.attempt("put a job back", delivery) {
                 try await self.queue.broker.retry(delivery.lease, with: delivery.message, notBefore: due)
@@ -258,7 +279,7 @@ extension Worker {
             let isDone = await self.attempt("dead-letter a job", delivery) {
                 try await self.queue.broker.deadLetter(delivery.lease, reason: "its outcome could not be recorded")
             }
-            if isDone { self.queue.metrics.count(.deadLettered, task: message.task, queue: delivery.lease.queue) }
+            if isDone { self.queue.metrics.count(.deadLettered, task: task, queue: delivery.lease.queue) }
         }
         return false
     }

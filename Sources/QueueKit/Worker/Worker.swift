@@ -12,8 +12,9 @@ public import ServiceLifecycle
 /// try await worker.run()
 /// ```
 ///
-/// **Delivery is at least once.** A message is acknowledged after its job's result has been recorded; while the result store cannot be
-/// reached, the message comes back after a lease's time and the job runs again. While a job runs, its lease is
+/// **Delivery is at least once.** A message is acknowledged after its job's result has been recorded; while the result store does not
+/// take it, the message comes back after a lease's time and the job runs again. A result that the store will never take, by its
+/// ``QueueError`` `.unsupported`, `.messageTooLarge` or `.invalidJob`, makes the message a dead letter. While a job runs, its lease is
 /// extended at every third of its length; a worker that dies or loses the broker for a whole lease loses the job to another worker, and
 /// when it comes back, what it says about that message is refused and its handler's task is cancelled.
 ///

@@ -126,9 +126,9 @@ import Testing
 /// A result store that fails for outcomes, as long as it is told to.
 private final class FailingResults: ResultStore {
     let base = MemoryResultStore()
-    let failure: Locked<QueueError?>
+    let failure: Locked<(any Error)?>
 
-    init(_ failure: QueueError) {
+    init(_ failure: any Error) {
         self.failure = Locked(failure)
     }
 
@@ -144,10 +144,10 @@ private final class FailingResults: ResultStore {
 }
 
 @Suite struct UnrecordedOutcomeTests {
-    private static func world(_ code: QueueError.Code, _ runs: Tally) -> (ManualTime, FakeBroker, JobQueue, Worker, FailingResults) {
+    private static func world(_ failure: any Error, _ runs: Tally) -> (ManualTime, FakeBroker, JobQueue, Worker, FailingResults) {
         let time = ManualTime()
         let broker = FakeBroker(time: time.source)
-        let results = FailingResults(QueueError(code: code, message: "no"))
+        let results = FailingResults(failure)
         let queue = JobQueue(broker: broker, results: results, time: time.source)
         let worker = Worker(queue, concurrency: 1) {
             $0.handle(Add.self) { job, _ in
@@ -158,9 +158,17 @@ private final class FailingResults: ResultStore {
         return (time, broker, queue, worker, results)
     }
 
-    @Test func `a job whose outcome cannot be recorded comes back, and is not lost`() async throws {
+    /// What a store may throw that takes the same state later, also what is none of ours.
+    private static let passing: [any Error] =
+        [QueueError.Code.unavailable, .timeout, .closed, .staleLease, .undecodableResult].map { QueueError(code: $0, message: "no") }
+        + [CancellationError(), Boom()]
+
+    private static let refusing = [QueueError.Code.unsupported, .messageTooLarge, .invalidJob]
+
+    @Test(arguments: Self.passing)
+    func `a job whose outcome cannot be recorded comes back, and is not lost`(_ failure: any Error) async throws {
         let runs = Tally()
-        let (time, broker, queue, worker, results) = Self.world(.unavailable, runs)
+        let (time, broker, queue, worker, results) = Self.world(failure, runs)
         let receipt = try await queue.enqueue(Add(x: 1, y: 1))
         #expect(try await time.run { try await worker.drain() } == 1)
         #expect(try await broker.counts(of: "celery") == QueueCounts(delayed: 1))
@@ -172,13 +180,63 @@ private final class FailingResults: ResultStore {
         #expect(try await broker.counts(of: "celery") == QueueCounts())
     }
 
-    @Test func `a job whose outcome the store will never take is dead, and does not come back for ever`() async throws {
+    @Test(arguments: Self.refusing)
+    func `a job whose outcome the store will never take is dead, and does not come back for ever`(_ code: QueueError.Code) async throws {
         let runs = Tally()
-        let (_, broker, queue, worker, _) = Self.world(.unsupported, runs)
+        let (_, broker, queue, worker, _) = Self.world(QueueError(code: code, message: "no"), runs)
         try await queue.enqueue(Add(x: 1, y: 1))
         #expect(try await worker.drain() == 1)
         #expect(runs.count == 1)
         #expect(try await broker.counts(of: "celery") == QueueCounts(dead: 1))
+    }
+
+    @Test(arguments: Self.passing)
+    func `a malformed message whose failure cannot be recorded comes back until it can`(_ failure: any Error) async throws {
+        let runs = Tally()
+        let (time, broker, queue, worker, results) = Self.world(failure, runs)
+        let receipt = try await queue.enqueue(Add(x: 1, y: 1))
+        let delivery = try #require(
+            try await broker.receive(ReceiveRequest(queues: ["celery"], limit: 1, lease: .seconds(60), owner: "vandal", waits: false)).first
+        )
+        var broken = delivery.message
+        broken.body = Array("[[1,2".utf8)
+        try await broker.retry(delivery.lease, with: broken, notBefore: nil)
+        #expect(try await time.run { try await worker.drain() } == 1)
+        #expect(try await broker.counts(of: "celery") == QueueCounts(delayed: 1))
+        #expect(try await receipt.state() == .pending)
+        results.failure.withLock { $0 = nil }
+        await time.advance(by: .seconds(60))
+        #expect(try await worker.drain() == 1)
+        #expect(runs.count == 0)
+        #expect(try await receipt.state() == .failure)
+        #expect(try await broker.counts(of: "celery") == QueueCounts(dead: 1))
+    }
+
+    @Test(arguments: Self.refusing)
+    func `a malformed message whose failure the store will never take is dead`(_ code: QueueError.Code) async throws {
+        let (_, broker, _, worker, _) = Self.world(QueueError(code: code, message: "no"), Tally())
+        var message = TaskMessage(task: Add.name, id: JobID()).message(at: UTCTime(millisecondsSinceEpoch: 0))
+        message.body = []
+        try await broker.publish(message, to: "celery", notBefore: nil)
+        #expect(try await worker.drain() == 1)
+        #expect(try await broker.counts(of: "celery") == QueueCounts(dead: 1))
+    }
+
+    /// What a store throws in a cancelled task says nothing about the store.
+    @Test func `a job whose outcome was not recorded since its worker was cancelled is given back at once`() async throws {
+        let runs = Tally()
+        let (_, broker, queue, worker, results) = Self.world(CancellationError(), runs)
+        let receipt = try await queue.enqueue(Add(x: 1, y: 1))
+        let draining = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            return try await worker.drain(limit: 1)
+        }
+        #expect(try await draining.value == 1)
+        #expect(try await broker.counts(of: "celery") == QueueCounts(ready: 1))
+        results.failure.withLock { $0 = nil }
+        #expect(try await worker.drain() == 1)
+        #expect(try await receipt.state() == .success)
+        #expect(runs.count == 2)
     }
 }
 
