@@ -1,5 +1,6 @@
 import Logging
 import Metrics
+import ScaleCore
 
 /// A cache in front of whatever is slow: values by key, loaded once however many ask, invalidated without a race.
 ///

@@ -16,7 +16,7 @@ extension RedisCacheStore {
     public func invalidate(_ tags: [CacheTag]) async throws {
         guard !tags.isEmpty else { return }
         // Sequences first: whoever reads a new epoch must not find the old sequence afterwards.
-        let sequences = Set(tags.map(\.namespace)).sorted().map { self.sequenceName($0) }
+        let sequences = Set(tags.map { ExactName($0.namespace) }).sorted().map { self.sequenceName($0.text) }
         let names = sequences + tags.map { self.name($0) }
         let random = self.random
         let replies = try await self.pipeline(

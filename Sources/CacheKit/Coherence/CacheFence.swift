@@ -1,3 +1,5 @@
+import ScaleCore
+
 /// Proof of an invalidation. A read that carries it sees the change, on any node.
 ///
 /// Such a read goes to the store, takes no value that was loaded for an earlier caller, and waits for a load that is under way instead of

@@ -1,3 +1,5 @@
+import ScaleCore
+
 /// What a read of the store amounts to, for one caller.
 enum Sight: Sendable {
     /// A value whose freshness and tags are in order. Whether it can be decoded is not judged here.

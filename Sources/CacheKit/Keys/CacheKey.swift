@@ -1,3 +1,5 @@
+import ScaleCore
+
 /// What a store files an entry under: a name inside a namespace.
 ///
 /// Names are compared by their UTF-8 bytes, as every backend compares them: "é" as one scalar and "é" as "e" with a combining accent

@@ -1,3 +1,5 @@
+import ScaleCore
+
 /// The epochs and sequences of a memory store.
 ///
 /// An epoch may be forgotten: it is created anew at random, so entries that carry the old one are missed, never wrongly current. That is
@@ -77,7 +79,8 @@ struct EntryKey: Hashable {
 
     @inline(__always)
     func hash(into hasher: inout Hasher) {
-        // Without the space, which costs another round: a name that several namespaces have is as many comparisons.
+        // With the space, or a name that all namespaces have, as each has the tag "", would be searched among as many.
         self.name.hashBytes(into: &hasher)
+        hasher.combine(self.space)
     }
 }

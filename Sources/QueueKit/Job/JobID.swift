@@ -18,6 +18,11 @@ public struct JobID: RawRepresentable, Hashable, Sendable, CustomStringConvertib
     }
 
     public var description: String { self.rawValue }
+
+    /// Equality of the bytes, as every store compares them.
+    public static func == (left: JobID, right: JobID) -> Bool { left.rawValue.hasSameBytes(as: right.rawValue) }
+
+    public func hash(into hasher: inout Hasher) { self.rawValue.hashBytes(into: &hasher) }
 }
 
 extension JobID: Codable {

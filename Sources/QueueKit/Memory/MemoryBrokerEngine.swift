@@ -7,7 +7,7 @@ internal import ScaleCore
 /// Publishing and leasing cost O(log n) in the messages of a queue; the next deadline is known in O(1), counting is O(n).
 struct MemoryBrokerEngine {
     private struct Item {
-        var queue: String
+        var queue: ExactName
         var message: Message
         var losses = 0
         var token: Int64 = 0
@@ -41,11 +41,11 @@ struct MemoryBrokerEngine {
 
     private let maximumDeadLetters: Int
     private var items: [Int64: Item] = [:]
-    private var ready: [String: Heap<Ready>] = [:]
+    private var ready: [ExactName: Heap<Ready>] = [:]
     private var delayed = Heap<Timed>()
     /// When leases end. An extended or settled lease leaves its entry, which is put right when it comes up.
     private var leaseEnds = Heap<Timed>()
-    private var dead: [String: Deque<DeadLetter>] = [:]
+    private var dead: [ExactName: Deque<DeadLetter>] = [:]
     private var lastItem: Int64 = 0
     private var lastOrder: Int64 = 0
 
@@ -63,7 +63,7 @@ struct MemoryBrokerEngine {
 
     mutating func publish(_ message: Message, to queue: String, notBefore: Instant?, at now: Instant) {
         self.lastItem += 1
-        self.items[self.lastItem] = Item(queue: queue, message: message, place: .ready)
+        self.items[self.lastItem] = Item(queue: ExactName(queue), message: message, place: .ready)
         self.place(self.lastItem, notBefore: notBefore, at: now)
     }
 
@@ -78,7 +78,7 @@ struct MemoryBrokerEngine {
             item.place = .leased(until: end)
             self.items[id] = item
             self.leaseEnds.insert(Timed(at: end, item: id))
-            let lease = Lease(queue: item.queue, message: id, fencingToken: item.token, owner: request.owner)
+            let lease = Lease(queue: item.queue.text, message: id, fencingToken: item.token, owner: request.owner)
             deliveries.append(Delivery(lease: lease, message: item.message, losses: item.losses))
         }
         return deliveries
@@ -121,39 +121,41 @@ struct MemoryBrokerEngine {
         let item = try self.held(lease, at: now)
         self.remove(lease.message)
         var letters = self.dead.removeValue(forKey: item.queue) ?? []
-        letters.append(DeadLetter(queue: item.queue, message: item.message, reason: reason, at: utc))
+        letters.append(DeadLetter(queue: item.queue.text, message: item.message, reason: reason, at: utc))
         while letters.count > self.maximumDeadLetters { letters.removeFirst() }
         self.dead[item.queue] = letters
     }
 
     mutating func redrive(_ queue: String, limit: Int, at now: Instant) -> Int {
-        guard var letters = self.dead.removeValue(forKey: queue) else { return 0 }
+        guard var letters = self.dead.removeValue(forKey: ExactName(queue)) else { return 0 }
         var count = 0
         while count < limit, let letter = letters.popFirst() {
             self.publish(letter.message, to: queue, notBefore: nil, at: now)
             count += 1
         }
-        if !letters.isEmpty { self.dead[queue] = letters }
+        if !letters.isEmpty { self.dead[name: queue] = letters }
         return count
     }
 
     mutating func purge(_ queue: String) -> Int {
+        let name = ExactName(queue)
         let doomed = self.items.filter { _, item in
-            guard item.queue == queue else { return false }
+            guard item.queue == name else { return false }
             switch item.place {
             case .ready, .delayed: return true
             case .leased: return false
             }
         }
         for id in doomed.keys { self.items[id] = nil }
-        self.ready[queue] = nil
+        self.ready[name] = nil
         return doomed.count
     }
 
     mutating func counts(of queue: String, at now: Instant) -> QueueCounts {
         self.advance(to: now)
-        var counts = QueueCounts(dead: self.dead[queue]?.count ?? 0)
-        for item in self.items.values where item.queue == queue {
+        var counts = QueueCounts(dead: self.dead[name: queue]?.count ?? 0)
+        let name = ExactName(queue)
+        for item in self.items.values where item.queue == name {
             switch item.place {
             case .ready: counts.ready += 1
             case .delayed: counts.delayed += 1
@@ -164,7 +166,7 @@ struct MemoryBrokerEngine {
     }
 
     func deadLetters(of queue: String, limit: Int) -> [DeadLetter] {
-        Array((self.dead[queue] ?? []).prefix(max(0, limit)))
+        Array((self.dead[name: queue] ?? []).prefix(max(0, limit)))
     }
 
     /// Makes ready what is due, and takes back what was lost.
@@ -224,8 +226,8 @@ struct MemoryBrokerEngine {
     }
 
     private mutating func popReady(of queues: [String]) -> Int64? {
-        var best: (queue: String, entry: Ready)?
-        for queue in queues {
+        var best: (queue: ExactName, entry: Ready)?
+        for queue in queues.lazy.map({ ExactName($0) }) {
             guard let entry = self.ready[queue]?.min else { continue }
             if let known = best, known.entry <= entry { continue }
             best = (queue, entry)

@@ -1,3 +1,5 @@
+internal import ScaleCore
+
 /// Decodes a payload from a call's positional and keyword arguments, by Python's rules of calling.
 ///
 /// The payload's decoder stands in for a function's signature: the first key that it asks for is the first parameter, and so on.
@@ -61,7 +63,7 @@ private final class Binding {
     let arguments: [JSONValue]
     let keywordArguments: JSONObject
     /// Parameters by name, with the order in which they were first asked for.
-    private var positions: [String: Int] = [:]
+    private var positions: [ExactName: Int] = [:]
     private var takesAllArguments = false
     private var takesAllKeywords = false
 
@@ -72,11 +74,11 @@ private final class Binding {
 
     func argument(_ name: String) throws -> JSONValue? {
         let position: Int
-        if let known = self.positions[name] {
+        if let known = self.positions[name: name] {
             position = known
         } else {
             position = self.positions.count
-            self.positions[name] = position
+            self.positions[name: name] = position
         }
         guard position < self.arguments.count else { return self.keywordArguments[name] }
         guard self.keywordArguments[name] == nil else {
@@ -101,7 +103,7 @@ private final class Binding {
             throw JobFailure(
                 "TypeError", "takes \(self.positions.count) arguments but \(self.arguments.count) were given", isPermanent: true)
         }
-        if !self.takesAllKeywords, let name = self.keywordArguments.keys.first(where: { self.positions[$0] == nil }) {
+        if !self.takesAllKeywords, let name = self.keywordArguments.keys.first(where: { self.positions[name: $0] == nil }) {
             throw JobFailure("TypeError", "got an unexpected keyword argument \(Self.printable(name))", isPermanent: true)
         }
     }

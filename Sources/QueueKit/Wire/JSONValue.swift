@@ -1,3 +1,5 @@
+internal import ScaleCore
+
 /// A JSON document as Celery's peers write it: Python's integers of any size and its `NaN` and `Infinity` included.
 ///
 /// Equality of objects ignores the order of their keys. `NaN` equals nothing, itself included, as in IEEE 754.
@@ -85,10 +87,11 @@ extension JSONValue {
 }
 
 /// A JSON object: keys in the order in which they came, a value each. A key that is set twice keeps its place and its last value.
+/// Keys are compared by their bytes (RFC 8259 §8.3).
 public struct JSONObject: Sendable {
     /// The keys in their order.
     public private(set) var keys: [String] = []
-    private var values: [String: JSONValue] = [:]
+    private var values: [ExactName: JSONValue] = [:]
 
     public init() {}
 
@@ -102,12 +105,12 @@ public struct JSONObject: Sendable {
     /// The value of a key; `nil` when the object has no such key (a JSON `null` is ``JSONValue/null``). Setting `nil` removes the key,
     /// in time linear in the number of keys.
     public subscript(key: String) -> JSONValue? {
-        get { self.values[key] }
+        get { self.values[name: key] }
         set {
             if let newValue {
-                if self.values.updateValue(newValue, forKey: key) == nil { self.keys.append(key) }
-            } else if self.values.removeValue(forKey: key) != nil {
-                self.keys.removeAll { $0 == key }
+                if self.values.updateValue(newValue, forKey: ExactName(key)) == nil { self.keys.append(key) }
+            } else if self.values.removeValue(forKey: ExactName(key)) != nil {
+                self.keys.removeAll { $0.hasSameBytes(as: key) }
             }
         }
     }
@@ -126,7 +129,7 @@ extension JSONObject: Sequence {
             while index < self.keys.count {
                 let key = self.keys[index]
                 index += 1
-                if let value = self.values[key] { return (key, value) }
+                if let value = self.values[name: key] { return (key, value) }
             }
             return nil
         }

@@ -1,3 +1,5 @@
+internal import ScaleCore
+
 /// The tasks that a worker can run: a handler for each type of job.
 public struct JobHandlers: Sendable {
     struct Entry: Sendable {
@@ -6,12 +8,12 @@ public struct JobHandlers: Sendable {
         let run: @Sendable (TaskMessage, JobContext) async throws -> JSONValue
     }
 
-    private(set) var entries: [String: Entry] = [:]
+    private(set) var entries: [ExactName: Entry] = [:]
 
     public init() {}
 
     /// The names of the registered tasks.
-    public var tasks: [String] { self.entries.keys.sorted() }
+    public var tasks: [String] { self.entries.keys.sorted().map(\.text) }
 
     /// Registers the handler of a job type. A second one for the same task's name replaces the first.
     ///
@@ -23,7 +25,7 @@ public struct JobHandlers: Sendable {
     public mutating func handle<J: Job>(
         _ job: J.Type, _ handler: @escaping @Sendable (J, JobContext) async throws -> J.Output
     ) {
-        self.entries[J.name] = Entry(defaults: J.defaults) { message, context in
+        self.entries[name: J.name] = Entry(defaults: J.defaults) { message, context in
             let payload = try message.payload(as: J.self)
             let output = try await handler(payload, context)
             return output is NoOutput ? .null : try PayloadEncoder.encode(output)

@@ -26,7 +26,7 @@ extension Worker {
                 delivery, id: TaskMessage.id(of: delivery.message), .malformed(error), task: "unregistered", reason: error.description)
             return nil
         }
-        let entry = self.handlers.entries[message.task]
+        let entry = self.handlers.entries[name: message.task]
         let label = entry == nil ? "unregistered" : message.task
         if delivery.losses > self.configuration.maximumLosses {
             await self.fail(

@@ -37,6 +37,21 @@ extension BrokerConformance {
             let numbers = try await subject.take(5, from: ["conformance.one", "conformance.two"]).map { try Subject.number(of: $0.message) }
             try expectEqual(numbers.sorted(), [1, 2])
         },
+        Case("queues whose names only look alike are two queues") { subject in
+            // "é" as one scalar and as two: equal as Swift strings, and different bytes.
+            let (one, other) = ("conformance.caf\u{E9}", "conformance.cafe\u{301}")
+            for number in 1...2 { try await subject.publish(number, to: one) }
+            try await subject.publish(3, to: other)
+            try expectEqual(try await subject.broker.counts(of: one), QueueCounts(ready: 2))
+            try expectEqual(try await subject.broker.counts(of: other), QueueCounts(ready: 1))
+            try expectEqual(try await subject.take(5, from: [other]).map { try Subject.number(of: $0.message) }, [3])
+            let delivery = try require(try await subject.take(1, from: [one]).first, "a message was expected")
+            try await subject.broker.deadLetter(delivery.lease, reason: "dead")
+            try expectEqual(try await subject.broker.deadLetters(of: other, limit: 5).count, 0)
+            try expectEqual(try await subject.broker.redrive(other, limit: 5), 0)
+            try expectEqual(try await subject.broker.purge(other), 0)
+            try expectEqual(try await subject.broker.counts(of: one), QueueCounts(ready: 1, dead: 1))
+        },
         Case("no more messages are received than asked for") { subject in
             for number in 1...3 { try await subject.publish(number) }
             try expectEqual(try await subject.take(0).count, 0)

@@ -70,6 +70,15 @@ public enum ResultStoreConformance {
             }
             try expectEqual(try await subject.store.status(of: id)?.result, 1)
         },
+        Case("ids that only look alike are two jobs") { subject in
+            let prefix = JobID().rawValue
+            let one = try require(JobID(rawValue: prefix + "\u{E9}"), "an id")
+            let other = try require(JobID(rawValue: prefix + "e\u{301}"), "an id")
+            try await subject.store.record(Self.status(one, .success, result: 1))
+            try expectEqual(try await subject.store.status(of: other), nil)
+            try expectEqual(try await subject.store.record(Self.status(other, .started)), true)
+            try expectEqual(try await subject.store.status(of: one)?.state, .success)
+        },
         Case("a job that failed can run again") { subject in
             let id = JobID()
             try await subject.store.record(Self.status(id, .failure))

@@ -1,3 +1,5 @@
+import ScaleCore
+
 /// Messages of channels and patterns, as they come.
 ///
 /// ```swift
@@ -86,7 +88,8 @@ extension RedisClient {
         guard !channels.isEmpty || !patterns.isEmpty else {
             throw RedisError(code: .invalidCommand, message: "a subscription needs a channel or a pattern", command: "SUBSCRIBE")
         }
-        let connection = self.makeSubscriptionConnection(unique(channels), unique(patterns), buffer)
+        // Each once: the server confirms a repeated channel as often as it is named, but delivers once.
+        let connection = self.makeSubscriptionConnection(channels.distinctNames, patterns.distinctNames, buffer)
         let dependents = self.dependents
         let id = try dependents.add { connection.close() }
         do {
@@ -98,10 +101,4 @@ extension RedisClient {
         }
         return RedisSubscription(connection, client: self) { dependents.remove(id) }
     }
-}
-
-/// The elements in order, each once: the server confirms a repeated channel as often as it is named, but delivers once.
-private func unique(_ names: [String]) -> [String] {
-    var seen: Set<String> = []
-    return names.filter { seen.insert($0).inserted }
 }

@@ -91,4 +91,15 @@ import Testing
         let many = "\"" + String(repeating: "\\n", count: 500_000) + "\""
         #expect(try JSONParser.parse(many) == .string(String(repeating: "\n", count: 500_000)))
     }
+
+    @Test func `keys that only look alike are two, in their order`() throws {
+        let text = "{\"\u{E9}\":1,\"e\u{301}\":2}"
+        var object = try #require(try JSONParser.parse(text).objectValue)
+        #expect(object.count == 2)
+        #expect(object["\u{E9}"] == 1)
+        #expect(object["e\u{301}"] == 2)
+        #expect(Array(JSONValue.object(object).jsonText().utf8) == Array(try JSONParser.parse(text).jsonText().utf8))
+        object["e\u{301}"] = nil
+        #expect(object.keys.map { Array($0.utf8) } == [[0xC3, 0xA9]])
+    }
 }

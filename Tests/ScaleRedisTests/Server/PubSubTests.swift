@@ -22,6 +22,20 @@ struct PubSubTests {
         #expect(received.last?.channel == "newer")
     }
 
+    @Test func `channels and patterns whose names only look alike are two`() async throws {
+        let server = try await PrivateRedis.running()
+        let redis = try RedisClient(server.url, configuration: .test())
+        let names = ["caf\u{E9}", "cafe\u{301}"]
+        let subscription = try await redis.subscribe(channels: names + names, patterns: names.map { $0 + "*" })
+        for name in names { #expect(try await redis.publish("m", to: name) == 2) }
+        var received: [RedisMessage] = []
+        for try await message in subscription {
+            received.append(message)
+            if received.count == 4 { break }
+        }
+        #expect(received.map { Array($0.channel.utf8) } == [names[0], names[0], names[1], names[1]].map { Array($0.utf8) })
+    }
+
     @Test func `a subscription comes back after the server was killed, and says that it was away`() async throws {
         let server = try await PrivateRedis.running()
         let redis = try RedisClient(server.url, configuration: .test())
