@@ -50,4 +50,12 @@ import Testing
         let createdAnew = table.peek(entryKey)
         #expect(createdAnew?.object == nil)
     }
+
+    /// Counted, not timed: keys of one hash are searched one after the other.
+    @Test func `a name that many namespaces have, as each has its own tag, has a hash in each`() {
+        for name in ["", "1"] {
+            let hashes = Set((0..<1000).map { EntryKey(space: $0, name: name).hashValue })
+            #expect(hashes.count == 1000)
+        }
+    }
 }
