@@ -58,6 +58,7 @@ let package = Package(
         .library(name: "BalancerKitProxy", targets: ["BalancerKitProxy"]),
         .library(name: "BalancerKitTesting", targets: ["BalancerKitTesting"]),
         .library(name: "QueueKit", targets: ["QueueKit"]),
+        .library(name: "QueueKitRabbitMQ", targets: ["QueueKitRabbitMQ"]),
         .library(name: "QueueKitSQLite", targets: ["QueueKitSQLite"]),
         .library(name: "QueueKitTesting", targets: ["QueueKitTesting"]),
         .library(name: "ScaleCore", targets: ["ScaleCore"]),
@@ -90,6 +91,7 @@ let package = Package(
         // What more than one kit needs.
         .systemLibrary(name: "CScaleHiredis"),
         .systemLibrary(name: "CScaleMemcached"),
+        .systemLibrary(name: "CScaleRabbitMQ"),
         room("ScaleCore", []),
         room("ScaleRedis", ["CScaleHiredis", "ScaleCore", crypto, deque, lifecycle, logging, metrics, nioCore, nioPosix, nioSSL]),
         room("ScaleTesting", ["ScaleCore"]),
@@ -110,6 +112,7 @@ let package = Package(
 
         // Queues.
         room("QueueKit", ["ScaleCore", deque, heap, lifecycle, logging, metrics, tracing]),
+        room("QueueKitRabbitMQ", ["CScaleRabbitMQ", "QueueKit", "ScaleCore", deque, logging]),
         room("QueueKitSQLite", ["QueueKit", "ScaleCore", grdb, logging]),
         room("QueueKitTesting", ["QueueKit", "ScaleCore", "ScaleTesting"]),
 

@@ -5,7 +5,7 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
     /// The kind of failure; compare errors by it.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Value: String {
-            case invalidQueueName, invalidJob, messageTooLarge, staleLease, timeout, unavailable, closed, unsupported, undecodableResult
+            case invalidQueueName, invalidJob, messageTooLarge, staleLease, timeout, unavailable, closed, unsupported, undecodableResult, unroutable
         }
 
         private let value: Value
@@ -22,6 +22,8 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
         public static let timeout = Code(value: .timeout)
         /// The broker or the result store cannot be reached or failed.
         public static let unavailable = Code(value: .unavailable)
+        /// The broker has no queue that would take the message.
+        public static let unroutable = Code(value: .unroutable)
         /// The broker has been shut down.
         public static let closed = Code(value: .closed)
         /// This broker cannot do what was asked.

@@ -67,10 +67,13 @@ public struct BrokerCapabilities: Hashable, Sendable {
     public var ordersByPriority = false
     /// Messages survive the end of the process.
     public var isDurable = false
+    /// Messages whose time has not come are counted with, and purged with, their queue.
+    public var countsDelayed = true
 
-    public init(ordersByPriority: Bool = false, isDurable: Bool = false) {
+    public init(ordersByPriority: Bool = false, isDurable: Bool = false, countsDelayed: Bool = true) {
         self.ordersByPriority = ordersByPriority
         self.isDurable = isDurable
+        self.countsDelayed = countsDelayed
     }
 }
 

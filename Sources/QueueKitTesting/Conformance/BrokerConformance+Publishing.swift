@@ -62,7 +62,9 @@ extension BrokerConformance {
         Case("a delayed message is not received before its time") { subject in
             try await subject.publish(1, after: subject.lease)
             try await subject.expectNothing()
-            try expectEqual(try await subject.broker.counts(of: Subject.queue), QueueCounts(delayed: 1))
+            if subject.broker.capabilities.countsDelayed {
+                try expectEqual(try await subject.broker.counts(of: Subject.queue), QueueCounts(delayed: 1))
+            }
             try await subject.pass(subject.lease / 2)
             try await subject.expectNothing()
             try await subject.pass(subject.lease / 2)
@@ -81,15 +83,17 @@ extension BrokerConformance {
             let leased = try await subject.take(2)
             try await subject.broker.deadLetter(leased[0].lease, reason: "dead")
             let counts = try await subject.broker.counts(of: Subject.queue)
-            try expectEqual(counts, QueueCounts(ready: 2, delayed: 1, leased: 1, dead: 1))
+            let delayed = subject.broker.capabilities.countsDelayed ? 1 : 0
+            try expectEqual(counts, QueueCounts(ready: 2, delayed: delayed, leased: 1, dead: 1))
             try expectEqual(try await subject.broker.counts(of: "conformance.empty"), QueueCounts())
         },
         Case("purging removes what no worker holds, dead letters excepted") { subject in
             for number in 1...4 { try await subject.publish(number) }
-            try await subject.publish(5, after: subject.lease)
+            let countsDelayed = subject.broker.capabilities.countsDelayed
+            if countsDelayed { try await subject.publish(5, after: subject.lease) }
             let leased = try await subject.take(2)
             try await subject.broker.deadLetter(leased[0].lease, reason: "dead")
-            try expectEqual(try await subject.broker.purge(Subject.queue), 3)
+            try expectEqual(try await subject.broker.purge(Subject.queue), countsDelayed ? 3 : 2)
             try expectEqual(try await subject.broker.counts(of: Subject.queue), QueueCounts(leased: 1, dead: 1))
             try await subject.broker.acknowledge(leased[1].lease)
             try await subject.passLease()

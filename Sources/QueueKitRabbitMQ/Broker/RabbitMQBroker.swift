@@ -1,0 +1,252 @@
+public import Logging
+public import QueueKit
+public import ScaleCore
+
+/// Jobs on RabbitMQ, in queues that Celery's workers and clients share.
+///
+/// ```swift
+/// let broker = try RabbitMQBroker("amqp://guest@rabbit-1,rabbit-2//")
+/// let queue = JobQueue(broker: broker, results: results)
+/// ```
+///
+/// **Publishing** returns when the server has the message (publisher confirms, persistent, mandatory), and throws when no queue took it.
+/// **Consuming**, publishing and questions have connections of their own, so that a server which is out of memory, and blocks those who
+/// publish, goes on to be drained.
+///
+/// **Delivery is at least once.** A retry, a release and a dead letter are published and confirmed before the original is acknowledged: a
+/// crash between the two leaves two messages of one id.
+///
+/// **Delays** are kept by the server, in whole seconds and rounded up, by the queues of Celery's native delayed delivery. They are
+/// counted by no queue and purged with none.
+///
+/// **Losses** are counted on classic queues in a header that a message gets when it comes back, on quorum queues by RabbitMQ.
+public final class RabbitMQBroker: Broker {
+    /// The type with which queues are declared. All who use a queue must agree.
+    public enum QueueKind: Hashable, Sendable {
+        case classic
+        /// Replicated, where there is more than one node.
+        case quorum
+    }
+
+    /// How the server is used; right when empty.
+    public struct Configuration: Sendable {
+        public var queueKind = QueueKind.classic
+        /// Larger priorities are delivered first, where this is set: the queues' `x-max-priority`, classic queues only.
+        public var maximumPriority: Int?
+        /// How many messages the server may send ahead of the workers; by default twice what they ask for.
+        public var prefetch: Int?
+        /// How many published messages may be unconfirmed at a time.
+        public var publishWindow = 256
+        /// How long a publication may take, a server that blocks or is away included.
+        public var publishTimeout: Duration = .seconds(30)
+        public var connectTimeout: Duration = .seconds(5)
+        /// How long the server may take to answer a question.
+        public var answerTimeout: Duration = .seconds(10)
+        /// In seconds. A peer that is silent for twice as long is taken for dead.
+        public var heartbeat = 30
+        /// What the name of a queue's dead letters ends with.
+        public var deadLetterSuffix = ".dead"
+        /// A file of certificate authorities in PEM format, for `amqps`.
+        public var certificateAuthorities = "/etc/ssl/certs/ca-certificates.crt"
+        /// How the connections are called in RabbitMQ's management.
+        public var connectionName = "ScaleKit"
+
+        public init() {}
+    }
+
+    public let capabilities: BrokerCapabilities
+
+    private let answerTimeout: Duration
+    private let open: @Sendable (_ purpose: String, @escaping @Sendable (AMQPEvent) -> Void) async throws -> AMQPConnection
+    private let publisher: ConfirmingPublisher
+    private let control: AMQPLink
+    private let sender: MessageSender
+    private let consumer: Consumer
+
+    /// - Parameters:
+    ///   - url: `amqp://`, `amqps://` or `pyamqp://`, with several hosts if the server has them, by kombu's rules for what is absent.
+    ///   - logger: hears of lost connections, by names and reasons.
+    /// - Throws: `ServiceURLError`. The server is not asked yet.
+    public convenience init(
+        _ url: String, configuration: Configuration = .init(), time: TimeSource = .system, logger: Logger = Logger(label: "QueueKit")
+    ) throws(ServiceURLError) {
+        self.init(
+            AMQPEndpoint(try ServiceURL(url, schemes: ServiceURL.Scheme.rabbitMQ)), configuration: configuration, time: time, logger: logger)
+    }
+
+    private init(_ endpoint: AMQPEndpoint, configuration: Configuration, time: TimeSource, logger: Logger) {
+        self.capabilities = BrokerCapabilities(isDurable: true, countsDelayed: false)
+        self.answerTimeout = configuration.answerTimeout
+        let open: @Sendable (String, @escaping @Sendable (AMQPEvent) -> Void) async throws -> AMQPConnection = { purpose, onEvent in
+            let options = AMQPConnection.Options(
+                name: "\(configuration.connectionName) \(purpose)", connectTimeout: configuration.connectTimeout,
+                rpcTimeout: configuration.answerTimeout, heartbeat: min(max(configuration.heartbeat, 1), 65_535),
+                certificateAuthorities: configuration.certificateAuthorities)
+            return try await AMQPConnection.open(endpoint, options, onEvent: onEvent)
+        }
+        self.open = open
+        self.publisher = ConfirmingPublisher(
+            window: configuration.publishWindow, timeout: configuration.publishTimeout, time: time, logger: logger,
+            open: { try await open("publish", $0) })
+        self.control = AMQPLink { try await open("control", $0) }
+        let topology = QueueTopology(
+            kind: configuration.queueKind, maximumPriority: configuration.maximumPriority, deadLetterSuffix: configuration.deadLetterSuffix)
+        let sender = MessageSender(topology: topology, publisher: self.publisher, control: self.control, time: time)
+        self.sender = sender
+        self.consumer = Consumer(
+            topology: topology, prefetch: configuration.prefetch, time: time, logger: logger, open: { try await open("consume", $0) },
+            republish: { try await sender.send($0.message, to: $0.queue, notBefore: nil, losses: $0.losses) })
+    }
+
+    // MARK: Publishing
+
+    public func publish(_ message: Message, to queue: String, notBefore: UTCTime?) async throws {
+        try QueueName.validate(queue)
+        try await self.sender.send(message, to: queue, notBefore: notBefore, losses: 0)
+    }
+
+    // MARK: Consuming
+
+    public func receive(_ request: ReceiveRequest) async throws -> [Delivery] {
+        for queue in request.queues { try QueueName.validate(queue) }
+        return try await self.consumer.receive(request)
+    }
+
+    public func acknowledge(_ lease: Lease) async throws {
+        let item = try self.consumer.settle(lease)
+        try await self.consumer.end(lease, item)
+    }
+
+    public func extend(_ leases: [Lease], by duration: Duration) async throws -> Set<Lease> {
+        self.consumer.extend(leases, by: duration)
+    }
+
+    public func release(_ lease: Lease) async throws {
+        try await self.replace(lease) { item in
+            try await self.sender.send(item.message, to: item.queue, notBefore: nil, losses: item.losses)
+        }
+    }
+
+    public func retry(_ lease: Lease, with message: Message, notBefore: UTCTime?) async throws {
+        try await self.replace(lease) { item in
+            try await self.sender.send(message, to: item.queue, notBefore: notBefore, losses: item.losses)
+        }
+    }
+
+    public func deadLetter(_ lease: Lease, reason: String) async throws {
+        try await self.replace(lease) { item in
+            try await self.sender.bury(item.message, from: item.queue, reason: reason)
+        }
+    }
+
+    /// Publishes what takes a message's place, and then acknowledges it.
+    private func replace(_ lease: Lease, _ publish: (DeliveryLedger.Item) async throws -> Void) async throws {
+        let item = try self.consumer.settle(lease)
+        do {
+            try await publish(item)
+        } catch {
+            self.consumer.resume(lease)
+            throw error
+        }
+        try await self.consumer.end(lease, item)
+    }
+
+    // MARK: Looking after queues
+
+    /// ``QueueCounts/delayed`` is always 0: the server does not tell for which queue a message waits.
+    public func counts(of queue: String) async throws -> QueueCounts {
+        try await self.sender.declare(queue)
+        let topology = self.sender.topology
+        let (ready, dead) = try await self.control.run(queue: queue) { connection in
+            try await topology.declareDeadLetters(of: queue, on: connection)
+            return (
+                try await connection.declareQueue(queue, passive: true).messages,
+                try await connection.declareQueue(topology.deadLetterQueue(of: queue), passive: true).messages
+            )
+        }
+        let here = self.consumer.counts(of: queue)
+        return QueueCounts(ready: ready + here.waiting, leased: here.held, dead: dead)
+    }
+
+    public func deadLetters(of queue: String, limit: Int) async throws -> [DeadLetter] {
+        try await self.withDeadLetters(of: queue, limit: limit) { contents, _ in
+            contents.map { content in
+                DeadLetter(
+                    queue: queue, message: TransportHeaders.strip(content.message),
+                    reason: content.message.headers[TransportHeaders.deadReason]?.stringValue ?? "",
+                    at: UTCTime(millisecondsSinceEpoch: content.message.headers[TransportHeaders.deadSince]?.integerValue ?? 0))
+            }
+        }
+    }
+
+    @discardableResult public func redrive(_ queue: String, limit: Int) async throws -> Int {
+        try await self.withDeadLetters(of: queue, limit: limit) { contents, connection in
+            for content in contents {
+                guard case .deliver(let tag, _, _, _, _) = content.head else { continue }
+                try await self.sender.send(content.message, to: queue, notBefore: nil, losses: 0)
+                try await connection.settle([.acknowledge(tag)])
+            }
+            return contents.count
+        }
+    }
+
+    @discardableResult public func purge(_ queue: String) async throws -> Int {
+        try await self.sender.declare(queue)
+        let purged = try await self.control.run(queue: queue) { try await $0.purge(queue) }
+        return purged + (await self.consumer.purge(queue))
+    }
+
+    /// Takes the oldest dead letters into hands; those that `body` does not acknowledge go back to their places.
+    private func withDeadLetters<Value: Sendable>(
+        of queue: String, limit: Int, _ body: ([ContentAssembler.Content], AMQPConnection) async throws -> Value
+    ) async throws -> Value {
+        let topology = self.sender.topology
+        let name = topology.deadLetterQueue(of: queue)
+        let inbox = Inbox()
+        do {
+            let connection = try await self.open("dead letters") { inbox.take($0) }
+            do {
+                try await topology.declareDeadLetters(of: queue, on: connection)
+                let wanted = min(limit, try await connection.declareQueue(name, passive: true).messages)
+                if wanted > 0 {
+                    try await connection.setPrefetch(wanted)
+                    try await connection.consume(name, tag: "scalekit-dead-letters")
+                    try await inbox.fill(to: min(wanted, 65_535), within: self.answerTimeout)
+                }
+                let value = try await body(Array(inbox.contents.prefix(max(0, wanted))), connection)
+                await connection.close()
+                return value
+            } catch {
+                await connection.close()
+                throw error
+            }
+        } catch let failure as AMQPFailure {
+            throw failure.error(queue: queue)
+        }
+    }
+
+    /// Ends all connections; what workers hold goes back into its queues. Every later call throws ``QueueError/Code/closed``.
+    public func shutdown() async {
+        await self.consumer.shutdown()
+        await self.publisher.shutdown()
+        await self.control.close()
+    }
+}
+
+/// What a connection has delivered.
+private final class Inbox: Sendable {
+    private let state = Locked([ContentAssembler.Content]())
+
+    var contents: [ContentAssembler.Content] { self.state.withLock { $0 } }
+
+    func take(_ event: AMQPEvent) {
+        guard case .content(let content) = event else { return }
+        self.state.withLock { $0.append(content) }
+    }
+
+    /// Returns when so many are there, or the limit has passed.
+    func fill(to count: Int, within limit: Duration) async throws {
+        let deadline = TimeSource.system.now().advanced(by: limit)
+        while self.contents.count < count, TimeSource.system.now() < deadline { try await TimeSource.system.sleep(for: .milliseconds(2)) }
+    }
+}

@@ -1,0 +1,385 @@
+internal import CScaleRabbitMQ
+internal import QueueKit
+internal import ScaleCore
+
+/// What a connection tells by itself.
+enum AMQPEvent: Sendable {
+    case content(ContentAssembler.Content)
+    /// A confirm of the server for what was published.
+    case confirmed(tag: UInt64, multiple: Bool, isAccepted: Bool)
+    /// The server takes no more from this connection for now.
+    case blocked(reason: String)
+    case unblocked
+    /// The consumer's queue is gone.
+    case consumerCancelled(String)
+    /// The server closed the channel; it is open again, and empty.
+    case channelClosed(code: Int, text: String)
+    /// The last event.
+    case closed(AMQPFailure)
+}
+
+/// One connection to RabbitMQ with one channel, on a thread of its own.
+///
+/// rabbitmq-c's calls block, its handles belong to one thread, and with several channels its waiting calls lose frames: so a connection has
+/// one channel, and frames are taken apart here. Between calls the thread waits for the socket, and for the time of the next heartbeat.
+actor AMQPConnection {
+    struct Options: Sendable {
+        var name: String
+        var connectTimeout: Duration
+        var rpcTimeout: Duration
+        /// In seconds, as AMQP has it; both sides may lower it.
+        var heartbeat: Int
+        /// A file of certificate authorities in PEM, for TLS.
+        var certificateAuthorities: String
+    }
+
+    private nonisolated let thread: ThreadExecutor
+    nonisolated var unownedExecutor: UnownedSerialExecutor { self.thread.asUnownedSerialExecutor() }
+
+    private let onEvent: @Sendable (AMQPEvent) -> Void
+    private var handle: AMQPHandle?
+    private var assembler = ContentAssembler()
+    private var heartbeat: Duration = .seconds(60)
+    private var lastTag: UInt64 = 0
+    private var confirms = false
+
+    static let channel: amqp_channel_t = 1
+
+    private init(onEvent: @escaping @Sendable (AMQPEvent) -> Void) throws(QueueError) {
+        do {
+            self.thread = try ThreadExecutor(name: "scalekit-amqp")
+        } catch {
+            throw QueueError(code: .unavailable, message: "no thread for a connection: \(error)")
+        }
+        self.onEvent = onEvent
+    }
+
+    /// Connects and signs in to the first host of the endpoint that lets us.
+    ///
+    /// - Parameter onEvent: called on the connection's thread; hands over and returns.
+    /// - Throws: `AMQPFailure` of the last host; `QueueError` when there is no thread to be had.
+    static func open(
+        _ endpoint: AMQPEndpoint, _ options: Options, onEvent: @escaping @Sendable (AMQPEvent) -> Void
+    ) async throws -> AMQPConnection {
+        let connection = try AMQPConnection(onEvent: onEvent)
+        var failure = AMQPFailure.lost("no host")
+        for host in endpoint.hosts {
+            do {
+                try await connection.connect(to: host, endpoint, options)
+                return connection
+            } catch let error as AMQPFailure {
+                failure = error
+            }
+        }
+        throw failure
+    }
+
+    // MARK: Opening and closing
+
+    private func connect(to host: ServiceURL.Host, _ endpoint: AMQPEndpoint, _ options: Options) throws {
+        let handle = try AMQPHandle()
+        try handle.openSocket(to: host, usesTLS: endpoint.usesTLS, options)
+        handle.setTimeout(options.rpcTimeout)
+        try handle.login(endpoint, options)
+        _ = amqp_channel_open(handle.state, Self.channel)
+        try handle.check("channel.open")
+        self.handle = handle
+        self.heartbeat = .seconds(max(1, Int(amqp_get_heartbeat(handle.state))))
+        self.watch(handle)
+    }
+
+    private func watch(_ handle: AMQPHandle) {
+        // Half of the heartbeat is what the server counts on.
+        let deadline = TimeSource.system.now().advanced(by: self.heartbeat / 2)
+        self.thread.watch(
+            ThreadWatch(descriptor: handle.descriptor, deadline: deadline) { [weak self] event in
+                self?.assumeIsolated { connection in
+                    connection.pump()
+                    if event == .deadline, let handle = connection.handle { connection.watch(handle) }
+                }
+            })
+    }
+
+    /// Says good-bye, as far as that is possible, and frees the handle.
+    func close() {
+        guard let handle = self.handle else { return }
+        self.thread.watch(nil)
+        self.handle = nil
+        _ = amqp_connection_close(handle.state, 200)
+    }
+
+    private func lose(_ failure: AMQPFailure) {
+        guard self.handle != nil else { return }
+        self.thread.watch(nil)
+        self.handle = nil
+        self.onEvent(.closed(failure))
+    }
+
+    /// Runs a call that waits for the server's answer, and then handles what came in meanwhile.
+    private func call<Result>(_ name: String, _ body: (AMQPHandle, AMQPArena) throws(AMQPFailure) -> Result) throws(AMQPFailure) -> Result {
+        guard let handle = self.handle else { throw .lost("it is closed") }
+        do {
+            let result = try withExtendedLifetime(AMQPArena()) { arena throws(AMQPFailure) in try body(handle, arena) }
+            self.pump()
+            return result
+        } catch .refused(let code, let text) {
+            try self.reopenChannel(handle)
+            self.onEvent(.channelClosed(code: code, text: text))
+            throw .refused(code: code, text: text)
+        } catch {
+            self.lose(error)
+            throw error
+        }
+    }
+
+    /// After the server closed the channel: says so, and opens it again.
+    private func reopenChannel(_ handle: AMQPHandle) throws(AMQPFailure) {
+        do {
+            try handle.acceptClose(of: Self.channel)
+            _ = amqp_channel_open(handle.state, Self.channel)
+            try handle.check("channel.open")
+            self.assembler = ContentAssembler()
+            self.lastTag = 0
+            if self.confirms {
+                _ = amqp_confirm_select(handle.state, Self.channel)
+                try handle.check("confirm.select")
+            }
+        } catch {
+            self.lose(error)
+            throw error
+        }
+    }
+
+    // MARK: Topology
+
+    struct QueueState: Sendable {
+        var messages: Int
+        var consumers: Int
+    }
+
+    @discardableResult
+    func declareQueue(
+        _ name: String, passive: Bool = false, durable: Bool = true, exclusive: Bool = false, autoDelete: Bool = false,
+        arguments: JSONObject = [:]
+    ) throws(AMQPFailure) -> QueueState {
+        try self.call("queue.declare") { handle, arena throws(AMQPFailure) in
+            let answer = amqp_queue_declare(
+                handle.state, Self.channel, arena.bytes(name), passive ? 1 : 0, durable ? 1 : 0, exclusive ? 1 : 0, autoDelete ? 1 : 0,
+                arena.table(arguments))
+            try handle.check("queue.declare")
+            return QueueState(messages: Int(answer?.pointee.message_count ?? 0), consumers: Int(answer?.pointee.consumer_count ?? 0))
+        }
+    }
+
+    func declareExchange(
+        _ name: String, type: String, durable: Bool = true, autoDelete: Bool = false, arguments: JSONObject = [:]
+    ) throws(AMQPFailure) {
+        try self.call("exchange.declare") { handle, arena throws(AMQPFailure) in
+            _ = amqp_exchange_declare(
+                handle.state, Self.channel, arena.bytes(name), arena.bytes(type), 0, durable ? 1 : 0, autoDelete ? 1 : 0, 0,
+                arena.table(arguments))
+            try handle.check("exchange.declare")
+        }
+    }
+
+    func bindQueue(_ queue: String, to exchange: String, key: String) throws(AMQPFailure) {
+        try self.call("queue.bind") { handle, arena throws(AMQPFailure) in
+            _ = amqp_queue_bind(
+                handle.state, Self.channel, arena.bytes(queue), arena.bytes(exchange), arena.bytes(key), arena.table([:]))
+            try handle.check("queue.bind")
+        }
+    }
+
+    func bindExchange(_ destination: String, to source: String, key: String) throws(AMQPFailure) {
+        try self.call("exchange.bind") { handle, arena throws(AMQPFailure) in
+            _ = amqp_exchange_bind(
+                handle.state, Self.channel, arena.bytes(destination), arena.bytes(source), arena.bytes(key), arena.table([:]))
+            try handle.check("exchange.bind")
+        }
+    }
+
+    /// Removes what no consumer holds, and returns how many.
+    func purge(_ queue: String) throws(AMQPFailure) -> Int {
+        try self.call("queue.purge") { handle, arena throws(AMQPFailure) in
+            let answer = amqp_queue_purge(handle.state, Self.channel, arena.bytes(queue))
+            try handle.check("queue.purge")
+            return Int(answer?.pointee.message_count ?? 0)
+        }
+    }
+
+    // MARK: Publishing
+
+    /// From now on the server confirms what is published.
+    func selectConfirms() throws(AMQPFailure) {
+        try self.call("confirm.select") { handle, _ throws(AMQPFailure) in
+            _ = amqp_confirm_select(handle.state, Self.channel)
+            try handle.check("confirm.select")
+        }
+        self.confirms = true
+        self.lastTag = 0
+    }
+
+    /// A message on its way.
+    struct Outgoing: Sendable {
+        var exchange: String
+        var routingKey: String
+        var message: Message
+        var messageID: String?
+        var isMandatory: Bool
+    }
+
+    /// Publishes messages in their order.
+    ///
+    /// - Returns: the confirm's tag of the first one; the others have the next ones. Unconfirmed are those that were not sent.
+    func publish(_ messages: [Outgoing]) throws(AMQPFailure) -> UInt64 {
+        guard let handle = self.handle else { throw .lost("it is closed") }
+        let first = self.lastTag + 1
+        for outgoing in messages {
+            let arena = AMQPArena()
+            var properties = AMQPHandle.properties(of: outgoing, arena)
+            let status = amqp_basic_publish(
+                handle.state, Self.channel, arena.bytes(outgoing.exchange), arena.bytes(outgoing.routingKey), outgoing.isMandatory ? 1 : 0,
+                0, &properties, arena.bytes(outgoing.message.body))
+            withExtendedLifetime(arena) {}
+            guard status == AMQP_STATUS_OK.rawValue else {
+                let failure = AMQPFailure.status("basic.publish", status)
+                self.lose(failure)
+                throw failure
+            }
+            self.lastTag += 1
+        }
+        return first
+    }
+
+    // MARK: Consuming
+
+    /// How many unacknowledged messages the server sends to a consumer that begins after this.
+    func setPrefetch(_ count: Int) throws(AMQPFailure) {
+        try self.call("basic.qos") { handle, _ throws(AMQPFailure) in
+            _ = amqp_basic_qos(handle.state, Self.channel, 0, UInt16(clamping: count), 0)
+            try handle.check("basic.qos")
+        }
+    }
+
+    func consume(_ queue: String, tag: String) throws(AMQPFailure) {
+        try self.call("basic.consume") { handle, arena throws(AMQPFailure) in
+            _ = amqp_basic_consume(handle.state, Self.channel, arena.bytes(queue), arena.bytes(tag), 0, 0, 0, arena.table([:]))
+            try handle.check("basic.consume")
+        }
+    }
+
+    func cancelConsumer(_ tag: String) throws(AMQPFailure) {
+        try self.call("basic.cancel") { handle, arena throws(AMQPFailure) in
+            _ = amqp_basic_cancel(handle.state, Self.channel, arena.bytes(tag))
+            try handle.check("basic.cancel")
+        }
+    }
+
+    /// What becomes of a delivery.
+    enum Settlement: Sendable {
+        case acknowledge(UInt64)
+        case giveBack(UInt64)
+    }
+
+    /// Settles deliveries of this connection. The server does not answer.
+    func settle(_ settlements: [Settlement]) throws(AMQPFailure) {
+        guard let handle = self.handle else { throw .lost("it is closed") }
+        for settlement in settlements {
+            let status: Int32 =
+                switch settlement {
+                case .acknowledge(let tag): amqp_basic_ack(handle.state, Self.channel, tag, 0)
+                case .giveBack(let tag): amqp_basic_nack(handle.state, Self.channel, tag, 0, 1)
+                }
+            guard status == AMQP_STATUS_OK.rawValue else {
+                let failure = AMQPFailure.status("basic.ack", status)
+                self.lose(failure)
+                throw failure
+            }
+        }
+    }
+
+    // MARK: What comes in
+
+    /// Takes all frames that are there, also those that rabbitmq-c has read while it waited for an answer, and sends a heartbeat when due.
+    private func pump() {
+        while let handle = self.handle {
+            switch handle.nextFrame() {
+            case .none:
+                amqp_maybe_release_buffers(handle.state)
+                return
+            case .failed(let failure):
+                self.lose(failure)
+            case .frame(let frame):
+                do {
+                    try self.take(frame, handle)
+                } catch let failure as AMQPFailure {
+                    self.lose(failure)
+                } catch {
+                    self.lose(.lost("frames in an order that AMQP does not allow"))
+                }
+                amqp_maybe_release_buffers_on_channel(handle.state, Self.channel)
+            }
+        }
+    }
+
+    private func take(_ frame: amqp_frame_t, _ handle: AMQPHandle) throws {
+        switch Int32(frame.frame_type) {
+        case AMQP_FRAME_METHOD:
+            try self.take(method: frame.payload.method, handle)
+        case AMQP_FRAME_HEADER:
+            let header = AMQPHandle.contentHeader(frame)
+            if let content = try self.assembler.header(
+                header.properties, headers: header.headers, messageID: header.messageID, bodySize: frame.payload.properties.body_size)
+            {
+                self.onEvent(.content(content))
+            }
+        case AMQP_FRAME_BODY:
+            if let content = try self.assembler.body(AMQPFields.bytes(frame.payload.body_fragment)) { self.onEvent(.content(content)) }
+        default:
+            break
+        }
+    }
+
+    private func take(method: amqp_method_t, _ handle: AMQPHandle) throws {
+        guard let decoded = method.decoded else { return }
+        switch method.id {
+        case scale_amqp_basic_deliver:
+            let deliver = decoded.assumingMemoryBound(to: amqp_basic_deliver_t.self).pointee
+            try self.assembler.method(
+                .deliver(
+                    tag: deliver.delivery_tag, consumer: AMQPFields.text(deliver.consumer_tag), isRedelivered: deliver.redelivered != 0,
+                    exchange: AMQPFields.text(deliver.exchange), routingKey: AMQPFields.text(deliver.routing_key)))
+        case scale_amqp_basic_return:
+            let returned = decoded.assumingMemoryBound(to: amqp_basic_return_t.self).pointee
+            try self.assembler.method(
+                .returned(
+                    code: Int(returned.reply_code), text: AMQPFields.text(returned.reply_text), exchange: AMQPFields.text(returned.exchange),
+                    routingKey: AMQPFields.text(returned.routing_key)))
+        case scale_amqp_basic_ack:
+            let ack = decoded.assumingMemoryBound(to: amqp_basic_ack_t.self).pointee
+            self.onEvent(.confirmed(tag: ack.delivery_tag, multiple: ack.multiple != 0, isAccepted: true))
+        case scale_amqp_basic_nack:
+            let nack = decoded.assumingMemoryBound(to: amqp_basic_nack_t.self).pointee
+            self.onEvent(.confirmed(tag: nack.delivery_tag, multiple: nack.multiple != 0, isAccepted: false))
+        case scale_amqp_basic_cancel:
+            let cancel = decoded.assumingMemoryBound(to: amqp_basic_cancel_t.self).pointee
+            self.onEvent(.consumerCancelled(AMQPFields.text(cancel.consumer_tag)))
+        case scale_amqp_connection_blocked:
+            let blocked = decoded.assumingMemoryBound(to: amqp_connection_blocked_t.self).pointee
+            self.onEvent(.blocked(reason: AMQPFields.text(blocked.reason)))
+        case scale_amqp_connection_unblocked:
+            self.onEvent(.unblocked)
+        case scale_amqp_channel_close:
+            let close = decoded.assumingMemoryBound(to: amqp_channel_close_t.self).pointee
+            let (code, text) = (Int(close.reply_code), AMQPFields.text(close.reply_text))
+            try self.reopenChannel(handle)
+            self.onEvent(.channelClosed(code: code, text: text))
+        case scale_amqp_connection_close:
+            let close = decoded.assumingMemoryBound(to: amqp_connection_close_t.self).pointee
+            handle.acceptConnectionClose()
+            throw AMQPFailure.lost("the server closed it with \(close.reply_code): \(AMQPFields.text(close.reply_text))")
+        default:
+            break
+        }
+    }
+}

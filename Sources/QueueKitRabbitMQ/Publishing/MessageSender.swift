@@ -1,0 +1,83 @@
+internal import QueueKit
+internal import ScaleCore
+
+/// Publishes messages into queues, which are declared first, and tells what became of them.
+final class MessageSender: Sendable {
+    private enum Declared: Hashable {
+        case queue([UInt8])
+        case delays(of: [UInt8])
+        case ladder
+    }
+
+    let topology: QueueTopology
+    private let publisher: ConfirmingPublisher
+    private let control: AMQPLink
+    private let time: TimeSource
+    /// What exists as far as we know. A message that comes back unroutable shows that we know nothing.
+    private let declared = Locked(Set<Declared>())
+
+    init(topology: QueueTopology, publisher: ConfirmingPublisher, control: AMQPLink, time: TimeSource) {
+        self.topology = topology
+        self.publisher = publisher
+        self.control = control
+        self.time = time
+    }
+
+    /// Publishes to a queue; once more when the queue turns out to have gone.
+    ///
+    /// - Parameter losses: how often a worker was lost with this message.
+    /// - Throws: ``QueueError`` `.unavailable`, `.unroutable`, `.closed`, `.invalidQueueName`.
+    func send(_ message: Message, to queue: String, notBefore: UTCTime?, losses: Int) async throws {
+        let delay = notBefore.map { self.time.utcNow().duration(to: $0) } ?? .zero
+        var outgoing = AMQPConnection.Outgoing(exchange: "", routingKey: queue, message: TransportHeaders.strip(message), isMandatory: true)
+        if losses > 0 { outgoing.message.headers[TransportHeaders.losses] = .integer(Int64(losses)) }
+        if delay > .zero {
+            outgoing.exchange = DelayLadder.entrance
+            outgoing.routingKey = try DelayLadder.routingKey(queue, after: delay)
+            // It would end the wait early.
+            outgoing.message.properties.expiration = nil
+        }
+        for isLastAttempt in [false, true] {
+            try await self.declare(queue, withDelays: delay > .zero)
+            switch try await self.publisher.publish(outgoing) {
+            case .confirmed:
+                return
+            case .rejected:
+                throw QueueError(code: .unavailable, message: "RabbitMQ did not accept the message; its queue may be full", queue: queue)
+            case .unroutable(let text):
+                self.declared.withLock { $0 = [] }
+                if isLastAttempt { throw QueueError(code: .unroutable, message: "no queue took the message: \(text)", queue: queue) }
+            }
+        }
+    }
+
+    /// Publishes to the dead letters of a queue.
+    func bury(_ message: Message, from queue: String, reason: String) async throws {
+        try await self.control.run(queue: queue) { [topology] in try await topology.declareDeadLetters(of: queue, on: $0) }
+        var message = TransportHeaders.strip(message)
+        message.headers[TransportHeaders.deadReason] = .string(reason)
+        message.headers[TransportHeaders.deadSince] = .integer(self.time.utcNow().millisecondsSinceEpoch)
+        message.properties.expiration = nil
+        let outcome = try await self.publisher.publish(
+            AMQPConnection.Outgoing(
+                exchange: "", routingKey: self.topology.deadLetterQueue(of: queue), message: message, isMandatory: true))
+        guard outcome == .confirmed else {
+            throw QueueError(code: .unavailable, message: "RabbitMQ did not accept the dead letter", queue: queue)
+        }
+    }
+
+    /// Makes sure that a queue exists, with Celery's arguments.
+    func declare(_ queue: String, withDelays: Bool = false) async throws {
+        let key = Array(queue.utf8)
+        let wanted: Set<Declared> = withDelays ? [.queue(key), .ladder, .delays(of: key)] : [.queue(key)]
+        let missing = self.declared.withLock { wanted.subtracting($0) }
+        if missing.isEmpty { return }
+        let topology = self.topology
+        try await self.control.run(queue: queue) { connection in
+            if missing.contains(.queue(key)) { try await topology.declare(queue, on: connection) }
+            if missing.contains(.ladder) { try await DelayLadder.declare(on: connection) }
+            if missing.contains(.delays(of: key)) { try await DelayLadder.bind(queue, on: connection) }
+        }
+        self.declared.withLock { $0.formUnion(wanted) }
+    }
+}

@@ -1,0 +1,31 @@
+internal import QueueKit
+
+/// Declares queues exactly as Celery does, so that either side may come first.
+struct QueueTopology: Sendable {
+    let kind: RabbitMQBroker.QueueKind
+    let maximumPriority: Int?
+    let deadLetterSuffix: String
+
+    func deadLetterQueue(of queue: String) -> String { queue + self.deadLetterSuffix }
+
+    /// A direct exchange and a queue of one name, both durable, bound by that name.
+    func declare(_ queue: String, on connection: AMQPConnection) async throws {
+        var arguments = self.kindArguments
+        if let maximumPriority, self.kind == .classic { arguments["x-max-priority"] = .integer(Int64(maximumPriority)) }
+        try await connection.declareExchange(queue, type: "direct")
+        try await connection.declareQueue(queue, arguments: arguments)
+        try await connection.bindQueue(queue, to: queue, key: queue)
+    }
+
+    /// Where messages are kept that are out of circulation.
+    func declareDeadLetters(of queue: String, on connection: AMQPConnection) async throws {
+        try await connection.declareQueue(self.deadLetterQueue(of: queue), arguments: self.kindArguments)
+    }
+
+    private var kindArguments: JSONObject {
+        switch self.kind {
+        case .classic: [:]
+        case .quorum: ["x-queue-type": "quorum"]
+        }
+    }
+}
