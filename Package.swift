@@ -162,6 +162,9 @@ let package = Package(
         tests(
             "QueueKitTests",
             ["QueueKit", "QueueKitTesting", "ScaleCore", "ScaleTesting", inMemoryTracing, lifecycle, logging, metricsTestKit, tracing]),
+        tests(
+            "QueueKitRabbitMQTests",
+            ["CScaleRabbitMQ", "QueueKit", "QueueKitRabbitMQ", "QueueKitTesting", "ScaleCore", "ScaleTesting", "TestServers", logging]),
         // A worker in a process of its own, to be killed.
         .executableTarget(
             name: "SQLiteWorkerProcess", dependencies: ["QueueKit", "QueueKitSQLite", "ScaleCore"], path: "Tests/SQLiteWorkerProcess",

@@ -14,6 +14,18 @@ public enum TestServers {
     /// Three Memcached servers: `memcached://127.0.0.1:A,127.0.0.1:B,127.0.0.1:C`.
     public static var memcached: String? { Self.read("SCALEKIT_TEST_MEMCACHED") }
 
+    /// RabbitMQ: `amqp://guest:guest@127.0.0.1:PORT/`.
+    public static var amqp: String? { Self.read("SCALEKIT_TEST_AMQP") }
+
+    /// The same over TLS: `amqps://guest:guest@127.0.0.1:PORT/`.
+    public static var amqps: String? { Self.read("SCALEKIT_TEST_AMQPS") }
+
+    /// The path of the certificate authority (PEM) that signed RabbitMQ's certificate.
+    public static var amqpCertificateAuthority: String? { Self.read("SCALEKIT_TEST_AMQP_CA") }
+
+    /// RabbitMQ's management API: `http://guest:guest@127.0.0.1:PORT/api`.
+    public static var rabbitMQAPI: String? { Self.read("SCALEKIT_TEST_RABBITMQ_API") }
+
     private static func read(_ name: String) -> String? {
         guard let value = ProcessInfo.processInfo.environment[name], !value.isEmpty else { return nil }
         return value

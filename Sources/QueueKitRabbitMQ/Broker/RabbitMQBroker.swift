@@ -71,7 +71,8 @@ public final class RabbitMQBroker: Broker {
         _ url: String, configuration: Configuration = .init(), time: TimeSource = .system, logger: Logger = Logger(label: "QueueKit")
     ) throws(ServiceURLError) {
         self.init(
-            AMQPEndpoint(try ServiceURL(url, schemes: ServiceURL.Scheme.rabbitMQ)), configuration: configuration, time: time, logger: logger)
+            AMQPEndpoint(try ServiceURL(url, schemes: ServiceURL.Scheme.rabbitMQ)), configuration: configuration, time: time, logger: logger
+        )
     }
 
     private init(_ endpoint: AMQPEndpoint, configuration: Configuration, time: TimeSource, logger: Logger) {
@@ -207,13 +208,13 @@ public final class RabbitMQBroker: Broker {
             let connection = try await self.open("dead letters") { inbox.take($0) }
             do {
                 try await topology.declareDeadLetters(of: queue, on: connection)
-                let wanted = min(limit, try await connection.declareQueue(name, passive: true).messages)
-                if wanted > 0 {
-                    try await connection.setPrefetch(wanted)
+                let present = try await connection.declareQueue(name, passive: true).messages
+                if limit > 0 {
+                    try await connection.setPrefetch(min(limit, 65_535))
                     try await connection.consume(name, tag: "scalekit-dead-letters")
-                    try await inbox.fill(to: min(wanted, 65_535), within: self.answerTimeout)
+                    try await inbox.fill(to: limit, atLeast: min(present, limit), within: self.answerTimeout)
                 }
-                let value = try await body(Array(inbox.contents.prefix(max(0, wanted))), connection)
+                let value = try await body(Array(inbox.contents.prefix(max(0, limit))), connection)
                 await connection.close()
                 return value
             } catch {
@@ -244,9 +245,19 @@ private final class Inbox: Sendable {
         self.state.withLock { $0.append(content) }
     }
 
-    /// Returns when so many are there, or the limit has passed.
-    func fill(to count: Int, within limit: Duration) async throws {
+    /// Returns when `count` are there, or no more come.
+    ///
+    /// - Parameter least: how many there should be. A queue's own count is late at times, in both directions.
+    func fill(to count: Int, atLeast least: Int, within limit: Duration) async throws {
         let deadline = TimeSource.system.now().advanced(by: limit)
-        while self.contents.count < count, TimeSource.system.now() < deadline { try await TimeSource.system.sleep(for: .milliseconds(2)) }
+        var seen = 0
+        var quietSince = TimeSource.system.now()
+        while true {
+            let (now, present) = (TimeSource.system.now(), self.contents.count)
+            if present > seen { (seen, quietSince) = (present, now) }
+            let isQuiet = quietSince.duration(to: now) >= .milliseconds(200)
+            if present >= count || (present >= least && isQuiet) || now >= deadline { return }
+            try await TimeSource.system.sleep(for: .milliseconds(2))
+        }
     }
 }

@@ -75,6 +75,13 @@ extension BrokerConformance.Subject {
             Self.message(number, priority: priority), to: queue, notBefore: delay.map { self.utcNow().advanced(by: $0) })
     }
 
+    /// What the broker's counts can show of these.
+    func visible(_ counts: QueueCounts) -> QueueCounts {
+        var counts = counts
+        if !self.broker.capabilities.countsDelayed { counts.delayed = 0 }
+        return counts
+    }
+
     /// What can be had without waiting.
     func take(_ limit: Int = 1, from queues: [String] = [Self.queue], owner: String = "a") async throws -> [Delivery] {
         try await self.broker.receive(

@@ -1,0 +1,176 @@
+import QueueKit
+import QueueKitRabbitMQ
+import ScaleCore
+import ScaleTesting
+import TestServers
+import Testing
+
+/// What only RabbitMQ does: connections that are closed, queues that are deleted, refusals.
+@Suite(.enabled(if: TestServers.amqp != nil, "needs RabbitMQ: make services-up"))
+struct RabbitMQBrokerTests {
+    private static let queue = "mails"
+
+    private static func message(_ number: Int) -> Message {
+        var properties = Message.Properties()
+        properties.contentType = "application/json"
+        return Message(
+            headers: ["task": "t", "id": "1", "number": .integer(Int64(number))], properties: properties, body: Array("{}".utf8))
+    }
+
+    private static func request(waits: Bool = true, limit: Int = 1) -> ReceiveRequest {
+        ReceiveRequest(queues: [Self.queue], limit: limit, lease: .seconds(60), owner: "me", waits: waits)
+    }
+
+    private static func with(
+        _ configure: (inout RabbitMQBroker.Configuration) -> Void = { _ in },
+        _ body: (RabbitMQBroker, RabbitMQVirtualHost) async throws -> Void
+    ) async throws {
+        var configuration = RabbitMQBroker.Configuration()
+        configure(&configuration)
+        try await RabbitMQVirtualHost.with { host in
+            let broker = try RabbitMQBroker(host.url, configuration: configuration)
+            do {
+                try await body(broker, host)
+            } catch {
+                await broker.shutdown()
+                throw error
+            }
+            await broker.shutdown()
+        }
+    }
+
+    @Test func `a message is persistent, in a queue that Celery would declare`() async throws {
+        try await Self.with { broker, host in
+            try await broker.publish(Self.message(1), to: Self.queue, notBefore: nil)
+            let queue = try await host.queue(Self.queue)
+            #expect(queue["durable"] as? Bool == true)
+            #expect(queue["auto_delete"] as? Bool == false)
+            #expect(queue["exclusive"] as? Bool == false)
+            #expect((queue["arguments"] as? [String: any Sendable])?.isEmpty == true)
+        }
+    }
+
+    @Test func `what is published while connections are closed arrives, once or twice, and never not`() async throws {
+        try await Self.with { broker, host in
+            try await broker.publish(Self.message(0), to: Self.queue, notBefore: nil)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 1...200 {
+                    group.addTask { try await broker.publish(Self.message(number), to: Self.queue, notBefore: nil) }
+                }
+                group.addTask { _ = try await host.closeConnections() }
+                try await group.waitForAll()
+            }
+            var seen: Set<Int64> = []
+            try await eventually("all numbers have come") {
+                for delivery in try await broker.receive(Self.request(waits: false, limit: 50)) {
+                    if let number = delivery.message.headers["number"]?.integerValue { seen.insert(number) }
+                    try await broker.acknowledge(delivery.lease)
+                }
+                return seen.count == 201
+            }
+        }
+    }
+
+    @Test func `a worker whose connection is closed is refused, and the message comes to whoever waits`() async throws {
+        try await Self.with { broker, host in
+            try await broker.publish(Self.message(1), to: Self.queue, notBefore: nil)
+            let lost = try #require(try await broker.receive(Self.request()).first)
+            let waiting = PendingCall("receive") { try await broker.receive(Self.request()) }
+            // The management API lists a connection some seconds after it was made.
+            try await eventually("connections are closed") { try await host.closeConnections() > 0 }
+            let again = try #require(try await waiting.value(within: .seconds(60)).first)
+            #expect(again.losses == 1)
+            #expect(again.message == lost.message)
+            await #expect(throws: QueueError.self) { try await broker.acknowledge(lost.lease) }
+            try await broker.acknowledge(again.lease)
+        }
+    }
+
+    @Test func `a queue that is deleted is declared again, for who publishes and for who waits`() async throws {
+        try await Self.with { broker, host in
+            let waiting = PendingCall("receive") { try await broker.receive(Self.request()) }
+            try await eventually("the queue exists") { (try? await host.queue(Self.queue)) != nil }
+            try await host.deleteQueue(Self.queue)
+            try await broker.publish(Self.message(7), to: Self.queue, notBefore: nil)
+            #expect(try await waiting.value(within: .seconds(60)).first?.message.headers["number"] == 7)
+        }
+    }
+
+    @Test func `a queue that exists with other arguments is an error with RabbitMQ's words, and other queues go on`() async throws {
+        try await Self.with { classic, host in
+            try await classic.publish(Self.message(1), to: Self.queue, notBefore: nil)
+            var configuration = RabbitMQBroker.Configuration()
+            configuration.queueKind = .quorum
+            let quorum = try RabbitMQBroker(host.url, configuration: configuration)
+            let error = try await expectThrows(QueueError.self) {
+                try await quorum.publish(Self.message(1), to: Self.queue, notBefore: nil)
+            }
+            #expect(error.code == .unavailable)
+            #expect(error.message.contains("406"))
+            #expect(error.queue == Self.queue)
+            try await quorum.publish(Self.message(1), to: "another", notBefore: nil)
+            await quorum.shutdown()
+        }
+    }
+
+    @Test func `a wrong password is an error within the time limit, that does not show it`() async throws {
+        let amqp = try #require(TestServers.amqp)
+        var configuration = RabbitMQBroker.Configuration()
+        configuration.publishTimeout = .seconds(2)
+        let broker = try RabbitMQBroker(amqp.replacing("guest:guest@", with: "guest:wr0ngPassw0rd@"), configuration: configuration)
+        let error = try await expectThrows(QueueError.self) { try await broker.publish(Self.message(1), to: Self.queue, notBefore: nil) }
+        #expect(error.code == .unavailable)
+        #expect(!"\(error)".contains("wr0ng"))
+        await broker.shutdown()
+    }
+
+    @Test func `a server that is not there is an error that names it, after the hosts before it`() async throws {
+        let amqp = try #require(TestServers.amqp)
+        var configuration = RabbitMQBroker.Configuration()
+        configuration.publishTimeout = .seconds(2)
+        let nobody = try RabbitMQBroker("amqp://127.0.0.1:1/", configuration: configuration)
+        let error = try await expectThrows(QueueError.self) { try await nobody.publish(Self.message(1), to: Self.queue, notBefore: nil) }
+        #expect(error.code == .unavailable)
+        #expect(error.message.contains("127.0.0.1:1"))
+        await nobody.shutdown()
+        try await RabbitMQVirtualHost.with { host in
+            let second = try RabbitMQBroker(
+                amqp.replacing("@", with: "@127.0.0.1:1,") + host.name, configuration: configuration)
+            try await second.publish(Self.message(1), to: Self.queue, notBefore: nil)
+            await second.shutdown()
+        }
+    }
+
+    @Test(.enabled(if: TestServers.amqps != nil, "needs RabbitMQ with TLS: make services-up"))
+    func `TLS is verified against the authorities that are given`() async throws {
+        let url = try #require(TestServers.amqps)
+        var configuration = RabbitMQBroker.Configuration()
+        configuration.publishTimeout = .seconds(3)
+        configuration.certificateAuthorities = try #require(TestServers.amqpCertificateAuthority)
+        let queue = "tls-\(UInt64.random(in: .min ... .max))"
+        let trusting = try RabbitMQBroker(url, configuration: configuration)
+        try await trusting.publish(Self.message(1), to: queue, notBefore: nil)
+        #expect(try await trusting.purge(queue) == 1)
+        await trusting.shutdown()
+
+        configuration.certificateAuthorities = "/etc/ssl/certs/ca-certificates.crt"
+        let wary = try RabbitMQBroker(url, configuration: configuration)
+        let error = try await expectThrows(QueueError.self) { try await wary.publish(Self.message(1), to: queue, notBefore: nil) }
+        #expect(error.code == .unavailable)
+        await wary.shutdown()
+    }
+
+    @Test func `after shutdown every call says so, and who waits is woken`() async throws {
+        try await Self.with { broker, _ in
+            let waiting = PendingCall("receive") { try await broker.receive(Self.request()) }
+            try await eventually("it waits") { try await broker.counts(of: Self.queue).ready == 0 }
+            await broker.shutdown()
+            let woken = try await expectThrows(QueueError.self) { try await waiting.value() }
+            #expect(woken.code == .closed)
+            let error = try await expectThrows(QueueError.self) {
+                try await broker.publish(Self.message(1), to: Self.queue, notBefore: nil)
+            }
+            #expect(error.code == .closed)
+        }
+    }
+}
