@@ -353,8 +353,8 @@ actor AMQPConnection {
             let returned = decoded.assumingMemoryBound(to: amqp_basic_return_t.self).pointee
             try self.assembler.method(
                 .returned(
-                    code: Int(returned.reply_code), text: AMQPFields.text(returned.reply_text), exchange: AMQPFields.text(returned.exchange),
-                    routingKey: AMQPFields.text(returned.routing_key)))
+                    code: Int(returned.reply_code), text: AMQPFields.text(returned.reply_text),
+                    exchange: AMQPFields.text(returned.exchange), routingKey: AMQPFields.text(returned.routing_key)))
         case scale_amqp_basic_ack:
             let ack = decoded.assumingMemoryBound(to: amqp_basic_ack_t.self).pointee
             self.onEvent(.confirmed(tag: ack.delivery_tag, multiple: ack.multiple != 0, isAccepted: true))
