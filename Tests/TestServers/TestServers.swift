@@ -17,7 +17,7 @@ public enum TestServers {
     /// RabbitMQ: `amqp://guest:guest@127.0.0.1:PORT/`.
     public static var amqp: String? { Self.read("SCALEKIT_TEST_AMQP") }
 
-    /// The same over TLS: `amqps://guest:guest@127.0.0.1:PORT/`.
+    /// The same over TLS: `amqps://guest:guest@localhost:PORT/`. By name, since rabbitmq-c looks for no address in a certificate.
     public static var amqps: String? { Self.read("SCALEKIT_TEST_AMQPS") }
 
     /// The path of the certificate authority (PEM) that signed RabbitMQ's certificate.

@@ -4,7 +4,7 @@ public import ScaleCore
 extension ServiceURL.Scheme {
     /// AMQP 0-9-1: `amqp://user:password@host1,host2:5673/vhost`.
     public static let amqp = ServiceURL.Scheme("amqp", defaultPort: 5672, defaultHost: "localhost", path: .optional("virtual host"))
-    /// The same over TLS.
+    /// The same over TLS. The certificate must have the host's name: rabbitmq-c 0.11 compares no addresses.
     public static let amqps = ServiceURL.Scheme(
         "amqps", defaultPort: 5671, defaultHost: "localhost", usesTLS: true, path: .optional("virtual host"))
     /// As Celery spells it when py-amqp is meant.

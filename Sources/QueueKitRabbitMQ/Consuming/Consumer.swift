@@ -255,7 +255,12 @@ final class Consumer: Sendable {
         }
         if isReady { return }
         do {
-            try await self.setup.run { try await self.setUp(request) }
+            do {
+                try await self.setup.run { try await self.setUp(request) }
+            } catch AMQPFailure.refused(code: 404, _) {
+                // Somebody deleted the queue after it was declared and before its consumer began.
+                try await self.setup.run { try await self.setUp(request) }
+            }
         } catch let failure as AMQPFailure {
             throw failure.error()
         }
