@@ -44,11 +44,12 @@ let transport: Set = [
 let integrations: [String: (ours: Set<String>, theirs: Set<String>)] = [
     "Redis": (["ScaleRedis"], []),
     "Memcached": (["CScaleMemcached"], []),
-    "RabbitMQ": (["CScaleRabbitMQ"], transport),
+    "RabbitMQ": (["CScaleRabbitMQ"], []),
     "SQLite": ([], ["GRDB"]),
     "Hummingbird": ([], ["HTTPTypes", "Hummingbird"]),
     "Proxy": ([], transport),
-    "Nginx": ([], []),
+    // NGINX's language is another way to write the proxy's configuration.
+    "Nginx": (["BalancerKitProxy"], []),
     "ACME": ([], transport.union(["AsyncHTTPClient"])),
 ]
 

@@ -5,7 +5,8 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
     /// The kind of failure; compare errors by it.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Value: String {
-            case invalidQueueName, invalidJob, messageTooLarge, staleLease, timeout, unavailable, closed, unsupported, undecodableResult, unroutable
+            case invalidQueueName, invalidJob, messageTooLarge, staleLease, timeout, unavailable, closed, unsupported, undecodableResult,
+                unroutable
         }
 
         private let value: Value

@@ -170,8 +170,14 @@ public final class RabbitMQBroker: Broker {
     }
 
     public func deadLetters(of queue: String, limit: Int) async throws -> [DeadLetter] {
-        try await self.withDeadLetters(of: queue, limit: limit) { contents, _ in
-            contents.map { content in
+        try await self.withDeadLetters(of: queue, limit: limit) { contents, connection in
+            // Said, and not left to the end of the connection, which a quorum queue is late to notice.
+            try await connection.settle(
+                contents.compactMap { content in
+                    guard case .deliver(let tag, _, _, _, _) = content.head else { return nil }
+                    return .giveBack(tag)
+                })
+            return contents.map { content in
                 DeadLetter(
                     queue: queue, message: TransportHeaders.strip(content.message),
                     reason: content.message.headers[TransportHeaders.deadReason]?.stringValue ?? "",
