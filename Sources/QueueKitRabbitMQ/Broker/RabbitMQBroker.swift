@@ -219,6 +219,8 @@ public final class RabbitMQBroker: Broker {
                     try await connection.setPrefetch(min(limit, 65_535))
                     try await connection.consume(name, tag: "scalekit-dead-letters")
                     try await inbox.fill(to: limit, atLeast: min(present, limit), within: self.answerTimeout)
+                    // Or each one that is settled would bring another one here.
+                    try await connection.cancelConsumer("scalekit-dead-letters")
                 }
                 let value = try await body(Array(inbox.contents.prefix(max(0, limit))), connection)
                 await connection.close()
