@@ -5,6 +5,14 @@ struct QueueTopology: Sendable {
     let kind: RabbitMQBroker.QueueKind
     let maximumPriority: Int?
     let deadLetterSuffix: String
+    /// One declaration at a time: RabbitMQ answers two of one quorum queue, at once, with an internal error.
+    private let turnstile = Turnstile()
+
+    init(kind: RabbitMQBroker.QueueKind, maximumPriority: Int?, deadLetterSuffix: String) {
+        self.kind = kind
+        self.maximumPriority = maximumPriority
+        self.deadLetterSuffix = deadLetterSuffix
+    }
 
     func deadLetterQueue(of queue: String) -> String { queue + self.deadLetterSuffix }
 
@@ -12,14 +20,18 @@ struct QueueTopology: Sendable {
     func declare(_ queue: String, on connection: AMQPConnection) async throws {
         var arguments = self.kindArguments
         if let maximumPriority, self.kind == .classic { arguments["x-max-priority"] = .integer(Int64(maximumPriority)) }
-        try await connection.declareExchange(queue, type: "direct")
-        try await connection.declareQueue(queue, arguments: arguments)
-        try await connection.bindQueue(queue, to: queue, key: queue)
+        try await self.turnstile.run { [arguments] in
+            try await connection.declareExchange(queue, type: "direct")
+            try await connection.declareQueue(queue, arguments: arguments)
+            try await connection.bindQueue(queue, to: queue, key: queue)
+        }
     }
 
     /// Where messages are kept that are out of circulation.
     func declareDeadLetters(of queue: String, on connection: AMQPConnection) async throws {
-        try await connection.declareQueue(self.deadLetterQueue(of: queue), arguments: self.kindArguments)
+        try await self.turnstile.run {
+            try await connection.declareQueue(self.deadLetterQueue(of: queue), arguments: self.kindArguments)
+        }
     }
 
     private var kindArguments: JSONObject {
