@@ -2,7 +2,7 @@
 actor Turnstile {
     private var last: Task<Void, Never>?
 
-    func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
+    @discardableResult func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
         let previous = self.last
         let task = Task {
             await previous?.value
