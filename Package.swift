@@ -98,7 +98,7 @@ let package = Package(
 
         // Caching.
         room("CacheKit", ["ScaleCore", crypto, deque, logging, metrics, tracing]),
-        room("CacheKitMemcached", ["CScaleMemcached", "CacheKit", "ScaleCore", crypto, deque]),
+        room("CacheKitMemcached", ["CScaleMemcached", "CacheKit", "ScaleCore", crypto]),
         room("CacheKitRedis", ["CacheKit", "ScaleCore", "ScaleRedis", logging]),
         room("CacheKitTesting", ["CacheKit", "ScaleCore", "ScaleTesting"]),
 
@@ -136,7 +136,7 @@ let package = Package(
         tests("CacheKitTests", ["CacheKit", "CacheKitTesting", "ScaleCore", "ScaleTesting", logging, metricsTestKit]),
         tests(
             "CacheKitMemcachedTests",
-            ["CScaleMemcached", "CacheKit", "CacheKitMemcached", "CacheKitTesting", "ScaleCore", "ScaleTesting", "TestServers"]),
+            ["CacheKit", "CacheKitMemcached", "CacheKitTesting", "ScaleCore", "ScaleTesting", "TestServers"]),
         tests(
             "CacheKitRedisTests",
             ["CacheKit", "CacheKitRedis", "CacheKitTesting", "ScaleCore", "ScaleRedis", "ScaleTesting", "TestServers"]),

@@ -90,7 +90,7 @@ let package = Package(
             ],
             path: "ProfileService/Command",
             swiftSettings: swiftSettings),
-        // The root's own file by a link, since servers for tests are nobody's product.
+        // The root's own files by links, since servers for tests are nobody's product.
         .target(name: "PrivateServers", path: "ProfileService/PrivateServers", swiftSettings: swiftSettings),
         .testTarget(
             name: "ProfileServiceTests",
