@@ -5,14 +5,21 @@ extension Cache {
     /// not in memory.
     ///
     /// O(1): one lock, no decoding, no allocation.
+    @inlinable
     public func cached<Value: Sendable>(for key: String, as type: Value.Type = Value.self) -> Value? {
-        guard let memory, !self.invalidator.isOwing else { return nil }
-        guard let value = memory.peek(key, in: self.space)?.value(as: Value.self) else {
+        self.cachedObject(for: key, of: ObjectIdentifier(Value.self))?.value(as: Value.self)
+    }
+
+    /// All of ``cached(for:as:)`` that does not depend on the type, which is compiled where the call is.
+    @usableFromInline
+    func cachedObject(for key: String, of type: ObjectIdentifier) -> CachedObject? {
+        guard self.hasMemory, !self.invalidator.isOwing else { return nil }
+        guard let object = self.memory.peek(key, in: self.space), object.type == type else {
             self.metrics.misses.increment()
             return nil
         }
         self.metrics.hits.increment()
-        return value
+        return object
     }
 
     /// The value at `key`; on a miss `load` runs, once for all who wait on all nodes, and its value is stored.

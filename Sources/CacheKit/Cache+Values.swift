@@ -174,7 +174,8 @@ extension Cache {
 
     /// The fresh value in this process's memory, counted as a hit.
     func memoryHit<Value: Sendable>(_ key: String) -> Value? {
-        guard let memory, !self.invalidator.isOwing, let value = memory.peek(key, in: self.space)?.value(as: Value.self) else { return nil }
+        guard self.hasMemory, !self.invalidator.isOwing, let value = self.memory.peek(key, in: self.space)?.value(as: Value.self)
+        else { return nil }
         self.metrics.hits.increment()
         return value
     }

@@ -30,7 +30,10 @@ public final class Cache: Sendable {
     public let configuration: CacheConfiguration
     let store: any CacheStore
     let capabilities: CacheStoreCapabilities
-    let memory: MemoryStore?
+    /// Where values can be had without suspending; an empty store if ``hasMemory`` says that there is none. Not an optional, which each hit
+    /// would retain.
+    let memory: MemoryStore
+    let hasMemory: Bool
     let space: Int32
     let metrics: CacheMetrics
     let flights = LoadFlights()
@@ -47,8 +50,10 @@ public final class Cache: Sendable {
         self.configuration = configuration
         self.store = store
         self.capabilities = store.capabilities
-        self.memory = (store as? any HoldsMemory)?.memoryStore
-        self.space = self.memory?.space(namespace) ?? 0
+        let memory = (store as? any HoldsMemory)?.memoryStore
+        self.hasMemory = memory != nil
+        self.memory = memory ?? MemoryStore()
+        self.space = self.memory.space(namespace)
         self.metrics = CacheMetrics(namespace: namespace, factory: configuration.metrics)
         self.outage = OutageLoads(maximumAge: configuration.coherenceBound)
         self.invalidator = Invalidator(

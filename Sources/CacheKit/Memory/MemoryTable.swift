@@ -42,7 +42,7 @@ struct MemoryTable {
     var slots: ContiguousArray<Slot> = []
     var random: RandomSource
     private var free: [Int] = []
-    private var index: [EntryKey: Int] = [:]
+    private var index = SlotIndex()
     private var recency = RecencyList()
     private var expiry = ExpiryHeap()
     var tags: TagTable
@@ -143,7 +143,7 @@ struct MemoryTable {
         self.uncount(slot)
         self.displace(slot)
         self.expiry.remove(slot)
-        self.index.removeValue(forKey: self.slots[slot].key)
+        self.index[self.slots[slot].key] = nil
         self.slots[slot] = Slot()
         self.free.append(slot)
     }

@@ -10,16 +10,13 @@ extension String {
     /// Equality of the UTF-8 bytes. `==` compares canonically, which no backend does.
     @inlinable @inline(__always)
     package func hasSameBytes(as other: String) -> Bool {
-        let (bytes, others) = (self.utf8, other.utf8)
-        guard bytes.count == others.count else { return false }
-        // By the iterators of the views it would cost a third of a hit in memory.
-        let isSame = bytes.withContiguousStorageIfAvailable { left in
-            others.withContiguousStorageIfAvailable { right in
-                guard let first = left.baseAddress, let second = right.baseAddress else { return left.isEmpty }
-                return areSameBytes(first, second, left.count)
-            }
+        // By the iterators of the views it would cost a third of a hit in memory, and by pointers to their storage a quarter.
+        if #available(macOS 26, iOS 26, tvOS 26, watchOS 26, visionOS 26, *) {
+            let (bytes, others) = (self.utf8.span, other.utf8.span)
+            return bytes.count == others.count
+                && bytes.withUnsafeBufferPointer { left in others.withUnsafeBufferPointer { right in areSameBytes(left, right) } }
         }
-        return (isSame ?? nil) ?? bytes.elementsEqual(others)
+        return self.utf8.elementsEqual(other.utf8)
     }
 
     /// Hashes the bytes and their end.
@@ -30,7 +27,8 @@ extension String {
     }
 }
 
-/// Not inlinable, and so the only one that needs to know the C library.
-@usableFromInline package func areSameBytes(_ first: UnsafePointer<UInt8>, _ second: UnsafePointer<UInt8>, _ count: Int) -> Bool {
-    memcmp(first, second, count) == 0
+/// Of two buffers of one length. Not inlinable, and so the only one that needs to know the C library.
+@usableFromInline func areSameBytes(_ left: UnsafeBufferPointer<UInt8>, _ right: UnsafeBufferPointer<UInt8>) -> Bool {
+    guard let first = left.baseAddress, let second = right.baseAddress else { return true }
+    return memcmp(first, second, left.count) == 0
 }

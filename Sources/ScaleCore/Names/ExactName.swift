@@ -5,7 +5,8 @@
 package struct ExactName: Hashable, Comparable, ExpressibleByStringLiteral, Sendable {
     package let text: String
 
-    @inlinable package init(_ text: String) {
+    @inlinable @inline(__always)
+    package init(_ text: String) {
         self.text = text
     }
 
@@ -13,11 +14,13 @@ package struct ExactName: Hashable, Comparable, ExpressibleByStringLiteral, Send
         self.text = text
     }
 
-    @inlinable package static func == (left: ExactName, right: ExactName) -> Bool {
+    @inlinable @inline(__always)
+    package static func == (left: ExactName, right: ExactName) -> Bool {
         left.text.hasSameBytes(as: right.text)
     }
 
-    @inlinable package func hash(into hasher: inout Hasher) {
+    @inlinable @inline(__always)
+    package func hash(into hasher: inout Hasher) {
         self.text.hashBytes(into: &hasher)
     }
 
