@@ -22,10 +22,12 @@ demo: ## the profile service on embedded stores: needs no server, runs until Ctr
 
 smoke: ## the scripted scenario through the profile service, embedded and on Redis
 	@Scripts/setup test
+	@Scripts/python
 	@Scripts/with-services Scripts/smoke
 
 test: ## all tests, against private servers; fails where one is skipped (installs what is missing)
 	@Scripts/setup test
+	@Scripts/python
 	@Scripts/with-services Scripts/test
 
 lint: ## format, warnings and undeclared imports as errors, the arrows between targets
@@ -37,10 +39,12 @@ format: ## rewrites the sources by .swift-format
 
 bench: ## the benchmarks beside their peers; ONLY=redis runs one of them
 	@Scripts/setup bench
+	@Scripts/python
 	@Scripts/with-services Scripts/bench $(ONLY)
 
 tsan: ## the tests under the thread sanitizer, in .build-tsan
 	@Scripts/setup test
+	@Scripts/python
 	@Scripts/with-services Scripts/tsan
 
 docs: ## the reference of every library, in .build/docs
@@ -48,6 +52,7 @@ docs: ## the reference of every library, in .build/docs
 
 services-up: ## the tests' private servers; then: source .services/env && swift test
 	@Scripts/setup test
+	@Scripts/python
 	@Scripts/services up
 
 services-down: ## ends them

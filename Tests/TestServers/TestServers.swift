@@ -26,6 +26,9 @@ public enum TestServers {
     /// RabbitMQ's management API: `http://guest:guest@127.0.0.1:PORT/api`.
     public static var rabbitMQAPI: String? { Self.read("SCALEKIT_TEST_RABBITMQ_API") }
 
+    /// The path of a Python interpreter with real Celery and Flower.
+    public static var python: String? { Self.read("SCALEKIT_TEST_PYTHON") }
+
     private static func read(_ name: String) -> String? {
         guard let value = ProcessInfo.processInfo.environment[name], !value.isEmpty else { return nil }
         return value
