@@ -6,7 +6,7 @@ public struct RateLimit: Hashable, Sendable {
     /// Requests per time, kept in thousandths of a request per second as nginx keeps it.
     public struct Rate: Hashable, Sendable {
         /// Thousandths of a request per second.
-        let perMille: Int64
+        package let perMille: Int64
 
         /// nginx's `rate=2r/s`; 1 to 1,000,000,000.
         public static func perSecond(_ requests: Int) -> Rate { Rate(requests, scale: 1) }

@@ -150,6 +150,7 @@ struct RenderingPlan {
         try writer.block(["location"] + (route.isExact ? ["="] : []) + [route.prefix]) { (writer) throws(NginxError) in
             switch route.action {
             case .refuse(let status): writer.write("return", "\(status)")
+            case .files: throw .notRenderable("files cannot be rendered")
             case .forward(let upstream):
                 writer.write("proxy_pass", "http://\(name)")
                 try Self.write(upstream.nextUpstream, to: &writer)

@@ -73,6 +73,7 @@ extension ProxyRoute {
     fileprivate func validate() throws(ProxyError) {
         guard self.prefix.hasPrefix("/") else { throw .invalid("routes", "a prefix begins with a slash: \(self.prefix.prefix(60))") }
         switch self.action {
+        case .files: break
         case .refuse(let status):
             guard (400...599).contains(status) else { throw .invalid("routes", "a request is refused with a status of 400…599") }
         case .forward(let upstream):

@@ -24,6 +24,14 @@ public struct ProxyConfiguration: Sendable {
     /// Which upstream takes which path. An exact route comes first, then the longest prefix that fits; a path that none fits is answered with 404.
     public var routes: [ProxyRoute]
 
+    /// TLS on the listening address; nil is plain HTTP.
+    public var tls: ProxyTLS?
+
+    /// What the routes' limits on rates count, by name.
+    public var requestZones: [RequestZone] = []
+    /// What the routes' limits on connections count, by name.
+    public var connectionZones: [ConnectionZone] = []
+
     public var limits = ProxyLimits()
     public var timeouts = ProxyTimeouts()
     public var forwarding = ForwardingPolicy()

@@ -8,6 +8,8 @@ public struct UpstreamConfiguration: Sendable {
     public var strategy: any BalancingStrategy = .roundRobin
     public var nextUpstream = NextUpstreamRules()
     public var keepAlive = UpstreamKeepAlive()
+    /// Binds clients to endpoints by a cookie; nil does not.
+    public var sticky: StickyCookie?
 
     public init(endpoints: [Endpoint]) {
         self.endpoints = endpoints

@@ -26,10 +26,12 @@ final class ProxyPlan: Sendable {
         _ configuration: ProxyConfiguration, logger: Logger, metrics: any MetricsFactory, tracer: any Tracer, time: TimeSource
     ) throws(ProxyError) {
         try configuration.validate()
+        guard configuration.tls == nil else { throw .invalid("tls", "TLS is not served yet") }
         var groups: [UpstreamGroup] = []
         var routes: [(prefix: String, isExact: Bool, action: RouteAction)] = []
         for route in configuration.routes {
             switch route.action {
+            case .files: throw .invalid("routes", "files are not served yet")
             case .refuse(let status): routes.append((route.prefix, route.isExact, .refuse(status: status)))
             case .forward(let upstream):
                 let group = try UpstreamGroup(upstream, index: groups.count)

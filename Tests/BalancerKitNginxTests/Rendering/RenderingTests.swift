@@ -56,6 +56,7 @@ private func described(_ proxy: ProxyConfiguration) -> [String] {
     ]
     for route in proxy.routes {
         switch route.action {
+        case .files(let files): lines.append("\(route.prefix) \(route.isExact) \(files)")
         case .refuse(let status): lines.append("\(route.prefix) \(route.isExact) \(status)")
         case .forward(let upstream):
             lines.append("\(route.prefix) \(route.isExact) \(upstream.strategy) \(upstream.nextUpstream)")
