@@ -92,11 +92,14 @@ let package = Package(
             swiftSettings: swiftSettings),
         // The root's own files by links, since servers for tests are nobody's product.
         .target(name: "PrivateServers", path: "ProfileService/PrivateServers", swiftSettings: swiftSettings),
+        // The examples' own programs as processes, for their tests.
+        .target(name: "Programs", dependencies: [scaleKit("ScaleTesting")], path: "Programs", swiftSettings: swiftSettings),
         .testTarget(
             name: "ProfileServiceTests",
             dependencies: [
                 "PrivateServers",
                 "ProfileService",
+                "Programs",
                 "profile-service",
                 scaleKit("BalancerKitProxy"),
                 scaleKit("CacheKit"),
@@ -131,6 +134,17 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             path: "EdgeProxy/Command",
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "EdgeProxyTests",
+            dependencies: [
+                "Programs",
+                "edge-proxy",
+                scaleKit("ScaleTesting"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "EdgeProxy/Tests",
             swiftSettings: swiftSettings),
 
         // A little application as an outside user would write it, tested with both frameworks through public API only.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import BalancerKitNginx
+import Foundation
 
 /// The file that all commands take.
 struct ConfigurationArguments: ParsableArguments {
@@ -26,5 +27,12 @@ struct OneLine: Error, CustomStringConvertible {
 
     init(_ description: String) {
         self.description = description
+    }
+}
+
+extension CompatibilityReport {
+    /// One line for each entry.
+    func writeToStandardError() {
+        for entry in self.entries { FileHandle.standardError.write(Data("\(entry)\n".utf8)) }
     }
 }

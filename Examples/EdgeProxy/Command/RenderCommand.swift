@@ -9,10 +9,13 @@ struct RenderCommand: ParsableCommand {
 
     func run() throws {
         let configuration = try self.arguments.read()
+        let text: String
         do {
-            print(try NginxFile(configuration.proxy).text, terminator: "")
+            text = try NginxFile(configuration.proxy).text
         } catch {
             throw OneLine("\(self.arguments.file): \(error.description)")
         }
+        configuration.report.writeToStandardError()
+        print(text, terminator: "")
     }
 }

@@ -2,7 +2,6 @@ import ArgumentParser
 import BalancerKit
 import BalancerKitNginx
 import BalancerKitProxy
-import Foundation
 import Logging
 import ServiceLifecycle
 import UnixSignals
@@ -17,9 +16,9 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         let configuration = try self.arguments.read()
-        for entry in configuration.report.entries { FileHandle.standardError.write(Data("\(entry)\n".utf8)) }
         var proxy = configuration.proxy
         if let listen { try Self.listen(at: listen, &proxy) }
+        configuration.report.writeToStandardError()
         LoggingSystem.bootstrap(StreamLogHandler.standardError)
         let logger = Logger(label: "edge-proxy")
         do {
@@ -34,13 +33,10 @@ struct RunCommand: AsyncParsableCommand {
 
     /// Port 0 lets the system choose, which no endpoint may.
     private static func listen(at text: String, _ proxy: inout ProxyConfiguration) throws {
-        if text.hasSuffix(":0") {
-            (proxy.host, proxy.port, proxy.unixSocket) = (String(text.dropLast(2)), 0, nil)
-            return
-        }
+        let isAnyPort = text.hasSuffix(":0") && !text.lowercased().hasPrefix("unix:")
         do {
-            switch try Endpoint.Address(parsing: text) {
-            case .host(let host, let port): (proxy.host, proxy.port, proxy.unixSocket) = (host, port, nil)
+            switch try Endpoint.Address(parsing: isAnyPort ? text.dropLast(1) + "1" : text) {
+            case .host(let host, let port): (proxy.host, proxy.port, proxy.unixSocket) = (host, isAnyPort ? 0 : port, nil)
             case .unix(let path): proxy.unixSocket = path
             }
         } catch {

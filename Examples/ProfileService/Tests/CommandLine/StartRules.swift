@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import NIOCore
 import NIOPosix
+import Programs
 import ScaleTesting
 import Testing
 

@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import PrivateServers
+import Programs
 import ScaleTesting
 import Testing
 

@@ -1,5 +1,6 @@
 import Foundation
 import PrivateServers
+import Programs
 import ScaleTesting
 import Testing
 

@@ -1,0 +1,1 @@
+../../../ProfileService/Tests/Support/EchoServer.swift

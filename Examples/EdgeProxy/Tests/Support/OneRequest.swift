@@ -1,0 +1,1 @@
+../../../ProfileService/Tests/Support/OneRequest.swift
