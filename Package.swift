@@ -59,6 +59,7 @@ let package = Package(
         .library(name: "BalancerKitTesting", targets: ["BalancerKitTesting"]),
         .library(name: "QueueKit", targets: ["QueueKit"]),
         .library(name: "QueueKitRabbitMQ", targets: ["QueueKitRabbitMQ"]),
+        .library(name: "QueueKitRedis", targets: ["QueueKitRedis"]),
         .library(name: "QueueKitSQLite", targets: ["QueueKitSQLite"]),
         .library(name: "QueueKitTesting", targets: ["QueueKitTesting"]),
         .library(name: "ScaleCore", targets: ["ScaleCore"]),
@@ -113,6 +114,7 @@ let package = Package(
         // Queues.
         room("QueueKit", ["ScaleCore", deque, heap, lifecycle, logging, metrics, tracing]),
         room("QueueKitRabbitMQ", ["CScaleRabbitMQ", "QueueKit", "ScaleCore", deque, logging]),
+        room("QueueKitRedis", ["QueueKit", "ScaleCore", "ScaleRedis"]),
         room("QueueKitSQLite", ["QueueKit", "ScaleCore", grdb, logging]),
         room("QueueKitTesting", ["QueueKit", "ScaleCore", "ScaleTesting"]),
 
@@ -165,6 +167,9 @@ let package = Package(
         tests(
             "QueueKitRabbitMQTests",
             ["CScaleRabbitMQ", "QueueKit", "QueueKitRabbitMQ", "QueueKitTesting", "ScaleCore", "ScaleTesting", "TestServers", logging]),
+        tests(
+            "QueueKitRedisTests",
+            ["QueueKit", "QueueKitRedis", "QueueKitTesting", "ScaleCore", "ScaleRedis", "ScaleTesting", "TestServers"]),
         // A worker in a process of its own, to be killed.
         .executableTarget(
             name: "SQLiteWorkerProcess", dependencies: ["QueueKit", "QueueKitSQLite", "ScaleCore"], path: "Tests/SQLiteWorkerProcess",

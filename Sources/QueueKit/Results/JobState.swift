@@ -25,7 +25,7 @@ public struct JobState: RawRepresentable, Hashable, Sendable, CustomStringConver
     public var isFinal: Bool { self == .success || self == .failure || self == .revoked }
 
     /// Whether the result must be an exception's description: a Python client raises on any other.
-    var carriesFailure: Bool { self == .retry || self == .failure || self == .revoked }
+    package var carriesFailure: Bool { self == .retry || self == .failure || self == .revoked }
 
     public var description: String { self.rawValue }
 }

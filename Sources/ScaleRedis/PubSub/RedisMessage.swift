@@ -20,6 +20,8 @@ public enum RedisSubscriptionEvent: Sendable, Hashable {
     case interrupted
     /// Connected and subscribed again.
     case resumed
+    /// A channel that was added by ``RedisSubscription/subscribe(to:)`` is confirmed: whatever is published to it from now on arrives.
+    case subscribed(String)
     /// The consumer was too slow for its buffer, and this many messages were dropped here.
     case dropped(Int)
 }

@@ -36,6 +36,18 @@ public final class RedisSubscription: AsyncSequence, Sendable {
         self.onClose()
     }
 
+    /// Adds a channel to those of this connection, and returns at once. The server's confirmation comes as the event
+    /// ``RedisSubscriptionEvent/subscribed(_:)``, each time that a channel is added. Where the connection is being made anew,
+    /// ``RedisSubscriptionEvent/resumed`` stands for it. A server that refuses the channel ends the subscription with its error.
+    public func subscribe(to channel: String) {
+        self.connection.add(channel)
+    }
+
+    /// Takes a channel away from those of this connection, and returns at once. Messages that are on their way still come.
+    public func unsubscribe(from channel: String) {
+        self.connection.remove(channel)
+    }
+
     public func makeAsyncIterator() -> AsyncIterator {
         AsyncIterator(events: self.events.makeAsyncIterator())
     }

@@ -93,6 +93,19 @@ final class SubscriptionConnection: Sendable {
         self.buffer.withLock { $0.cancel(token) }?.resume(throwing: CancellationError())
     }
 
+    /// Decided on the event loop, where the state of the connection and what is written to it go together.
+    func add(_ channel: String) {
+        self.link.onLoop {
+            if let effect = self.machine.withLock({ $0.add(channel) }) { self.act(effect) }
+        }
+    }
+
+    func remove(_ channel: String) {
+        self.link.onLoop {
+            if let effect = self.machine.withLock({ $0.remove(channel) }) { self.act(effect) }
+        }
+    }
+
     /// Whether a caller waits for the first subscription.
     var isAwaited: Bool {
         self.start.withLock { start in

@@ -27,7 +27,11 @@ struct SubscriptionStateMachine: Sendable {
     }
 
     private let settings: ConnectionSettings
-    private let channels: [String]
+    private var channels: [String]
+    /// Channels that came later, each once.
+    private var added: Set<ExactName> = []
+    /// Confirmations of channels added to the present connection that have not come yet.
+    private var unconfirmed = 0
     private let patterns: [String]
     private(set) var phase = Phase.idle
     private var opening: ConnectionOpening
@@ -75,7 +79,7 @@ struct SubscriptionStateMachine: Sendable {
         case .subscribing(let missing, let deadline):
             return self.confirmed(reply, missing: missing, deadline: deadline)
         case .live:
-            return Self.message(in: reply).map { .emit(.message($0)) }
+            return Self.message(in: reply).map { .emit(.message($0)) } ?? self.answered(reply)
         case .idle, .closed:
             return nil
         }
@@ -122,13 +126,60 @@ struct SubscriptionStateMachine: Sendable {
     }
 }
 
+// MARK: - Channels that come and go
+
+extension SubscriptionStateMachine {
+    /// One more channel. Where there is no connection yet, it is subscribed to with the others.
+    mutating func add(_ channel: String) -> Effect? {
+        if !self.channels.contains(where: { $0.hasSameBytes(as: channel) }) { self.added.insert(ExactName(channel)) }
+        switch self.phase {
+        case .idle, .opening, .closed:
+            return nil
+        case .subscribing(let missing, let deadline):
+            self.phase = .subscribing(missing: missing + 1, deadline: deadline)
+        case .live:
+            self.unconfirmed += 1
+        }
+        return .write(Self.command("SUBSCRIBE", channel))
+    }
+
+    /// One channel less.
+    mutating func remove(_ channel: String) -> Effect? {
+        self.channels.removeAll { $0.hasSameBytes(as: channel) }
+        self.added.remove(ExactName(channel))
+        switch self.phase {
+        case .idle, .opening, .closed: return nil
+        case .subscribing, .live: return .write(Self.command("UNSUBSCRIBE", channel))
+        }
+    }
+
+    private static func command(_ name: String, _ channel: String) -> ByteBuffer {
+        var bytes = ByteBuffer()
+        RedisCommand(name, [RedisArgument(channel)]).append(to: &bytes)
+        return bytes
+    }
+
+    /// A reply on a live connection that is no message: perhaps the answer to a channel that was added.
+    private mutating func answered(_ reply: RedisValue) -> Effect? {
+        guard self.unconfirmed > 0 else { return nil }
+        if case .error(let error) = reply { return self.fail(RedisError(error, command: "SUBSCRIBE", address: "")) }
+        guard case .array(let parts) = reply, parts.count == 3, parts[0].string == "subscribe", let channel = parts[1].string else {
+            return nil
+        }
+        self.unconfirmed -= 1
+        return .emit(.subscribed(channel))
+    }
+}
+
 extension SubscriptionStateMachine {
     private mutating func greeted(_ reply: RedisValue, using random: inout some RandomNumberGenerator) -> Effect? {
         switch self.opening.greeted(reply) {
         case .unfinished:
             return nil
         case .open(let deadline):
-            self.phase = .subscribing(missing: self.channels.count + self.patterns.count, deadline: deadline)
+            let missing = self.channels.count + self.added.count + self.patterns.count
+            guard missing > 0 else { return self.wentLive() }
+            self.phase = .subscribing(missing: missing, deadline: deadline)
             return .write(self.subscribeCommands())
         case .failed(let error):
             return self.giveUp(error, using: &random).last
@@ -139,8 +190,9 @@ extension SubscriptionStateMachine {
 
     private func subscribeCommands() -> ByteBuffer {
         var bytes = ByteBuffer()
-        if !self.channels.isEmpty {
-            RedisCommand("SUBSCRIBE", self.channels.map { RedisArgument($0) }).append(to: &bytes)
+        let channels = self.channels + self.added.map(\.text)
+        if !channels.isEmpty {
+            RedisCommand("SUBSCRIBE", channels.map { RedisArgument($0) }).append(to: &bytes)
         }
         if !self.patterns.isEmpty {
             RedisCommand("PSUBSCRIBE", self.patterns.map { RedisArgument($0) }).append(to: &bytes)
@@ -160,7 +212,12 @@ extension SubscriptionStateMachine {
             self.phase = .subscribing(missing: missing - 1, deadline: deadline)
             return nil
         }
+        return self.wentLive()
+    }
+
+    private mutating func wentLive() -> Effect {
         self.phase = .live
+        self.unconfirmed = 0
         self.opening.succeeded()
         guard self.hasStarted else {
             self.hasStarted = true

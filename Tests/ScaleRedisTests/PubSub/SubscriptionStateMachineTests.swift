@@ -143,6 +143,51 @@ import Testing
         #expect(live.effects.dropFirst().allSatisfy { $0.hasPrefix("reconnect") })
     }
 
+    @Test func `a channel that is added is subscribed to at once, confirmed by name, and subscribed to again after a loss`() {
+        var harness = Harness.live()
+        harness.note([harness.machine.add("d")].compactMap { $0 })
+        harness.receive(Self.confirmation("d"))
+        #expect(harness.effects == ["SUBSCRIBE d", "subscribed(\"d\")"])
+        harness.effects = []
+        harness.lose()
+        let effect = harness.machine.add("c")
+        if effect != nil { Issue.record("written without a connection") }
+        harness.connect()
+        for channel in ["c", "d"] { harness.receive(Self.confirmation(channel)) }
+        #expect(harness.effects == ["interrupted", "reconnect 0.05 seconds", "SUBSCRIBE c d", "resumed"])
+    }
+
+    @Test func `a channel that is added while others are being confirmed is waited for with them`() {
+        var harness = Harness()
+        harness.note([harness.machine.start(at: harness.now)])
+        harness.connect()
+        harness.note([harness.machine.add("d")].compactMap { $0 })
+        harness.receive(Self.confirmation("c"))
+        #expect(!harness.effects.contains("started"))
+        harness.receive(Self.confirmation("d"))
+        #expect(harness.effects.last == "started")
+    }
+
+    @Test func `a channel that is removed is not subscribed to again, and none at all is a connection, too`() {
+        var harness = Harness.live()
+        harness.note([harness.machine.add("d"), harness.machine.remove("d"), harness.machine.remove("c")].compactMap { $0 })
+        harness.receive(Self.confirmation("d"))
+        harness.receive(Self.confirmation("d", "unsubscribe"))
+        harness.receive(Self.confirmation("c", "unsubscribe"))
+        #expect(harness.effects == ["SUBSCRIBE d", "UNSUBSCRIBE d", "UNSUBSCRIBE c", "subscribed(\"d\")"])
+        harness.effects = []
+        harness.lose()
+        harness.connect()
+        #expect(harness.effects == ["interrupted", "reconnect 0.05 seconds", "resumed"])
+    }
+
+    @Test func `a refused channel ends the subscription`() {
+        var harness = Harness.live()
+        harness.note([harness.machine.add("d")].compactMap { $0 })
+        harness.receive(.error(RedisServerError("NOPERM this user has no permissions to access one of the channels")))
+        #expect(harness.effects == ["SUBSCRIBE d", "fail server"])
+    }
+
     @Test func `a refusal is final`() {
         var harness = Harness()
         harness.note([harness.machine.start(at: harness.now)])

@@ -36,6 +36,27 @@ struct PubSubTests {
         #expect(received.map { Array($0.channel.utf8) } == [names[0], names[0], names[1], names[1]].map { Array($0.utf8) })
     }
 
+    @Test func `channels come and go on one connection`() async throws {
+        let server = try await PrivateRedis.running()
+        let redis = try RedisClient(server.url, configuration: .test())
+        let subscription = try await redis.subscribe(channels: ["a"])
+        var events = subscription.events.makeAsyncIterator()
+        subscription.subscribe(to: "b")
+        #expect(try await events.next() == .subscribed("b"))
+        #expect(try await redis.publish("1", to: "b") == 1)
+        #expect(try await events.next() == .message(RedisMessage(channel: "b", payload: bytes("1"))))
+        subscription.unsubscribe(from: "a")
+        subscription.unsubscribe(from: "b")
+        try await eventually("nobody listens") { try await redis.publish("2", to: "b") == 0 }
+        #expect(try await redis.publish("2", to: "a") == 0)
+        try await server.killAndRestart()
+        #expect(try await events.next() == .interrupted)
+        #expect(try await events.next() == .resumed)
+        subscription.subscribe(to: "c")
+        #expect(try await events.next() == .subscribed("c"))
+        #expect(try await RedisClient(server.url, configuration: .test()).publish("3", to: "c") == 1)
+    }
+
     @Test func `a subscription comes back after the server was killed, and says that it was away`() async throws {
         let server = try await PrivateRedis.running()
         let redis = try RedisClient(server.url, configuration: .test())
