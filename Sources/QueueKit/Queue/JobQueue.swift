@@ -64,7 +64,7 @@ public struct JobQueue: Sendable {
 
     /// Hands a job to the broker.
     ///
-    /// When this returns, the job is known (its state is `PENDING` at least) and will run as surely as the broker keeps messages. When it
+    /// When this returns, the job is known (its state is `PENDING` at least, unless results are ignored) and will run as surely as the broker keeps messages. When it
     /// throws ``QueueError/Code/unavailable``, the broker may or may not have the job: with an id of your own a second attempt can be told
     /// from a second job.
     ///
@@ -80,11 +80,12 @@ public struct JobQueue: Sendable {
         try await self.tracing.withProducerSpan(of: J.name, queue: self.queueName(of: J.self, options)) { span in
             let prepared = try self.prepare(job, delay: delay, options: options)
             self.tracing.note(prepared.id, in: span)
-            try await self.results.record(prepared.status)
+            let isRecorded = prepared.task.ignoresResult != true
+            if isRecorded { try await self.results.record(prepared.status) }
             do {
                 try await self.broker.publish(prepared.message, to: prepared.queue, notBefore: prepared.notBefore)
             } catch {
-                try? await self.results.withdraw(prepared.id)
+                if isRecorded { try? await self.results.withdraw(prepared.id) }
                 throw error
             }
             self.wasEnqueued(prepared)
@@ -129,10 +130,13 @@ public struct EnqueueOptions: Sendable {
     public var headers: JSONObject = [:]
     /// The job on whose behalf this one is enqueued, as the result shows it.
     public var parent: JobContext?
+    /// Nobody will ask: neither states nor a result are recorded, by workers of any language (Celery's `ignore_result`). What makes
+    /// the message a dead letter is still kept with it.
+    public var ignoresResult: Bool
 
     public init(
         queue: String? = nil, notBefore: UTCTime? = nil, expiresIn: Duration? = nil, priority: Int? = nil, id: JobID? = nil,
-        headers: JSONObject = [:], parent: JobContext? = nil
+        headers: JSONObject = [:], parent: JobContext? = nil, ignoresResult: Bool = false
     ) {
         self.queue = queue
         self.notBefore = notBefore
@@ -141,5 +145,6 @@ public struct EnqueueOptions: Sendable {
         self.id = id
         self.headers = headers
         self.parent = parent
+        self.ignoresResult = ignoresResult
     }
 }

@@ -28,6 +28,7 @@ extension JobQueue {
         task.priority = options.priority ?? defaults.priority
         task.origin = self.configuration.origin
         task.userHeaders = options.headers
+        task.ignoresResult = options.ignoresResult
         task.parentID = options.parent?.id
         task.rootID = options.parent.map { $0.rootID ?? $0.id } ?? task.id
         self.tracing.inject(into: &task)

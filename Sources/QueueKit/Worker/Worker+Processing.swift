@@ -16,7 +16,8 @@ extension Worker {
         self.slots.settled(slot)
     }
 
-    /// The call to run; `nil` when the message has come to its end here: malformed, lost too often, expired, or of an unknown task.
+    /// The call to run; `nil` when the message has come to its end here: malformed, lost too often, expired, or of an unknown task; or when
+    /// it is not due yet.
     private func admission(of delivery: Delivery) async -> Admission? {
         let message: TaskMessage
         do {
@@ -39,6 +40,13 @@ extension Worker {
         }
         guard let entry else {
             await self.fail(delivery, message, .notRegistered(message.task), task: label, reason: "no handler for the task")
+            return nil
+        }
+        if let eta = message.eta, eta > self.queue.time.utcNow() {
+            // A Celery client sends at once what is due later, and leaves it to the worker to keep it in its memory. Here the broker does.
+            await self.attempt("put a job back until it is due", delivery) {
+                try await self.queue.broker.retry(delivery.lease, with: delivery.message, notBefore: eta)
+            }
             return nil
         }
         return Admission(message: message, entry: entry)

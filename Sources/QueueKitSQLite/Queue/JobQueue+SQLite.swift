@@ -43,7 +43,7 @@ extension JobQueue {
         let prepared = try self.prepare(job, delay: delay, options: options)
         let database = broker.database
         let write = {
-            _ = try ResultRows.record(prepared.status, now: database.now, db)
+            if prepared.task.ignoresResult != true { _ = try ResultRows.record(prepared.status, now: database.now, db) }
             try MessageRows.insert(
                 prepared.message, into: prepared.queue, notBefore: prepared.notBefore?.roundedUpMilliseconds, now: database.now, db)
         }

@@ -51,6 +51,29 @@ import Testing
         #expect(try await receipt.state() == .success)
     }
 
+    @Test func `a message that comes before its eta goes back to the broker until then, as it was`() async throws {
+        let jobs = RecordingQueue { $0.handle(Send.self) { _, context in #expect(context.retries == 2) } }
+        var call = TaskMessage(task: Send.name, id: JobID())
+        call.keywordArguments = ["user_id": 7]
+        call.retries = 2
+        call.eta = jobs.time.utcNow().advanced(by: .seconds(10))
+        try await jobs.broker.publish(call.message(at: jobs.time.utcNow()), to: "celery", notBefore: nil)
+        try await jobs.drain()
+        #expect(try await jobs.queue.status(of: call.id) == nil)
+        #expect(try await jobs.broker.counts(of: "celery").delayed == 1)
+        #expect(try await jobs.advance(by: .milliseconds(9_999)) == 0)
+        #expect(try await jobs.advance(by: .milliseconds(1)) == 1)
+        #expect(try await jobs.queue.status(of: call.id)?.state == .success)
+    }
+
+    @Test func `a job whose result nobody asks for leaves no status`() async throws {
+        let jobs = RecordingQueue { $0.handle(Add.self) { job, _ in job.x + job.y } }
+        let receipt = try await jobs.queue.enqueue(Add(x: 2, y: 3), options: .init(ignoresResult: true))
+        #expect(try await receipt.status() == nil)
+        #expect(try await jobs.drain() == 1)
+        #expect(try await receipt.status() == nil)
+    }
+
     @Test func `a job that is not begun before it expires is revoked, one that is begun in time is not`() async throws {
         let jobs = RecordingQueue { $0.handle(Send.self) { _, _ in } }
         let late = try await jobs.queue.enqueue(Send(userID: 1), delay: .seconds(10), options: .init(expiresIn: .seconds(10)))
