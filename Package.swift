@@ -170,6 +170,13 @@ let package = Package(
         tests(
             "QueueKitRedisTests",
             ["QueueKit", "QueueKitRedis", "QueueKitTesting", "ScaleCore", "ScaleRedis", "ScaleTesting", "TestServers"]),
+        // Beside real Celery, in Python processes.
+        .testTarget(
+            name: "InteropTests",
+            dependencies: [
+                "QueueKit", "QueueKitRabbitMQ", "QueueKitRedis", "ScaleCore", "ScaleRedis", "ScaleTesting", "TestServers", logging,
+            ],
+            path: "Tests/Interop", exclude: ["celery_app.py", "requirements.txt"], swiftSettings: swiftSettings),
         // A worker in a process of its own, to be killed.
         .executableTarget(
             name: "SQLiteWorkerProcess", dependencies: ["QueueKit", "QueueKitSQLite", "ScaleCore"], path: "Tests/SQLiteWorkerProcess",

@@ -15,7 +15,7 @@ import Darwin
 /// `@unchecked Sendable`: `process` is only touched under `lock`; the rest never changes.
 public class PrivateServer: @unchecked Sendable {
     private let lock = NSLock()
-    private var process: Process?
+    private var process: ChildProcess?
     private let name: String
     private let arguments: [String]
     let directory: URL
@@ -46,21 +46,16 @@ public class PrivateServer: @unchecked Sendable {
     }
 
     deinit {
-        if let process = self.process, process.isRunning { Self.send(SIGKILL, to: process) }
+        self.process = nil
         try? FileManager.default.removeItem(at: self.directory)
     }
 
     /// Starts the server (again) on its port; returns when it accepts connections.
     public func start() async throws {
         guard let executable = Self.executable(self.name) else { throw Failure(message: "\(self.name) is not installed") }
-        let process = Process()
-        process.executableURL = executable
-        process.arguments = self.arguments
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try Self.withAllSignals { try process.run() }
+        let process = try ChildProcess(executable, self.arguments)
         self.lock.withLock { self.process = process }
-        try await Self.waitUntil("\(self.name) accepts connections", giveUp: { !process.isRunning }) {
+        try await ChildProcess.waitUntil("\(self.name) accepts connections", giveUp: { !process.isRunning }) {
             Self.accepts(port: self.port)
         }
     }
@@ -93,53 +88,16 @@ public class PrivateServer: @unchecked Sendable {
 
     private func end(_ signal: Int32) async throws {
         guard let process = self.lock.withLock({ self.process }) else { return }
-        if signal != SIGKILL { Self.send(SIGCONT, to: process) }
-        Self.send(signal, to: process)
-        try await Self.waitUntil("\(self.name) has ended") { !process.isRunning }
+        try await process.end(signal)
         self.lock.withLock { self.process = nil }
     }
 
     private func send(_ signal: Int32) {
-        guard let process = self.lock.withLock({ self.process }) else { return }
-        Self.send(signal, to: process)
-    }
-
-    private static func send(_ signal: Int32, to process: Process) {
-        #if canImport(Glibc)
-        _ = Glibc.kill(process.processIdentifier, signal)
-        #elseif canImport(Musl)
-        _ = Musl.kill(process.processIdentifier, signal)
-        #elseif canImport(Darwin)
-        _ = Darwin.kill(process.processIdentifier, signal)
-        #endif
+        self.lock.withLock { self.process }?.send(signal)
     }
 
     /// What could not be started or ended.
-    public struct Failure: Error, CustomStringConvertible {
-        public let message: String
-        public var description: String { self.message }
-    }
-
-    /// A process inherits the signals that its starter's thread blocks, and the threads of tasks block `SIGTERM`.
-    private static func withAllSignals(_ body: () throws -> Void) rethrows {
-        var none = sigset_t()
-        var usual = sigset_t()
-        sigemptyset(&none)
-        pthread_sigmask(SIG_SETMASK, &none, &usual)
-        defer { pthread_sigmask(SIG_SETMASK, &usual, nil) }
-        try body()
-    }
-
-    private static func waitUntil(
-        _ what: String, giveUp: () -> Bool = { false }, _ condition: () -> Bool
-    ) async throws {
-        for _ in 0..<2000 {
-            if condition() { return }
-            if giveUp() { throw Failure(message: "\(what): the process has ended") }
-            try await Task.sleep(for: .milliseconds(5))
-        }
-        throw Failure(message: "\(what): not within 10 s")
-    }
+    public typealias Failure = ChildProcess.Failure
 }
 
 // MARK: - Ports
