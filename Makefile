@@ -20,7 +20,7 @@ demo: ## the profile service on embedded stores: needs no server, runs until Ctr
 	@$(swift_examples) --product profile-service
 	@exec .build/debug/profile-service demo
 
-smoke: ## the scripted scenario through the profile service, embedded and on Redis
+smoke: ## the scripted scenario through the profile service, embedded and on real servers, which are killed
 	@Scripts/setup test
 	@Scripts/python
 	@Scripts/with-services Scripts/smoke

@@ -33,7 +33,10 @@ struct DemoCommand: AsyncParsableCommand {
     func validate() throws {
         if !self.smoke, self.redis != nil { throw ValidationError("--redis goes with --smoke") }
         if !self.smoke, self.json != nil { throw ValidationError("--json goes with --smoke") }
-        if case .memory? = self.redis { throw ValidationError("--redis takes a URL: redis://HOST:PORT/DATABASE") }
+        if let redis, case .redis = redis {
+        } else if self.redis != nil {
+            throw ValidationError("--redis takes a URL: redis://HOST:PORT/DATABASE")
+        }
     }
 
     func run() async throws {
@@ -44,7 +47,8 @@ struct DemoCommand: AsyncParsableCommand {
         settings.seed = self.seed
         settings.insecureCookies = self.insecureCookies
         if self.smoke {
-            let succeeded = try await SmokeSettings(demo: settings, redis: self.redis, json: self.json).run(logger: logger)
+            let servers: SmokeServers? = if case .redis(let url)? = self.redis { SmokeServers(redis: url) } else { nil }
+            let succeeded = try await SmokeSettings(demo: settings, servers: servers, json: self.json).run(logger: logger)
             if !succeeded { throw ExitCode.failure }
         } else {
             try await settings.run(logger: logger)

@@ -12,6 +12,6 @@ struct ProfileServiceCommand: AsyncParsableCommand {
             Each option of serve, worker and proxy can come from the environment as well, as PROFILE_SERVICE_ and its name in \
             capitals: PROFILE_SERVICE_LISTEN for --listen. A flag wins over the environment.
             """,
-        subcommands: [DemoCommand.self, ServeCommand.self, WorkerCommand.self, ProxyCommand.self],
+        subcommands: [DemoCommand.self, ServeCommand.self, WorkerCommand.self, ProxyCommand.self, SmokeCommand.self],
         defaultSubcommand: nil)
 }

@@ -10,6 +10,9 @@ struct ProxyCommand: AsyncParsableCommand {
     @Option(help: "An instance, HOST:PORT; repeat it for each.")
     var upstream: [ListenAddress] = []
 
+    @Option(help: "The path of an nginx that is to do the work, by the same settings. Default: this process does it itself.")
+    var nginx: String?
+
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
@@ -18,6 +21,7 @@ struct ProxyCommand: AsyncParsableCommand {
         var settings = ProxySettings()
         settings.listen = try environment.value(self.listen, "listen", default: settings.listen)
         settings.upstreams = try environment.values(self.upstream, "upstream")
+        settings.nginx = try self.nginx ?? environment.value("nginx")
         guard !settings.upstreams.isEmpty else { throw StartError("--upstream: name at least one instance, as HOST:PORT") }
         try await settings.run(logger: logger)
     }

@@ -8,14 +8,25 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Where to listen, HOST:PORT. Default: 127.0.0.1:8080.")
     var listen: ListenAddress?
 
-    @Option(help: "Where the cache is kept: memory, or redis://HOST:PORT/DATABASE (rediss:// for TLS). Default: memory.")
+    @Option(
+        help: """
+            Where the cache is kept: memory, redis://HOST:PORT/DATABASE (rediss:// for TLS), or memcached://HOST:PORT,HOST:PORT,… \
+            Default: memory.
+            """)
     var cache: StoreChoice?
 
     @Option(help: "Where sessions and failed logins are kept: memory, or redis://HOST:PORT/DATABASE. Default: memory.")
     var sessions: StoreChoice?
 
-    @Option(help: "Where jobs wait: memory, or sqlite:FILE. With memory, this instance runs them itself. Default: memory.")
+    @Option(
+        help: """
+            Where jobs wait: memory, sqlite:FILE, or amqp://USER:PASSWORD@HOST:PORT/VIRTUAL-HOST (amqps:// for TLS). With memory, this \
+            instance runs them itself. Default: memory.
+            """)
     var queue: QueueChoice?
+
+    @Option(help: "Where results of jobs on RabbitMQ are kept: redis://HOST:PORT/DATABASE. Default: where the sessions or the cache are.")
+    var results: StoreChoice?
 
     @Option(help: "The SQLite file with users and profiles; it is created when missing. Default: profiles.sqlite.")
     var database: String?
@@ -42,6 +53,7 @@ struct ServeCommand: AsyncParsableCommand {
         settings.cache = try environment.value(self.cache, "cache", default: settings.cache)
         settings.sessions = try environment.value(self.sessions, "sessions", default: settings.sessions)
         settings.queue = try environment.value(self.queue, "queue", default: settings.queue)
+        settings.results = try self.results ?? environment.value("results")
         settings.database = try environment.value(self.database, "database", default: settings.database)
         settings.seed = try environment.value(self.seed, "seed", default: settings.seed)
         settings.cacheNamespace = try environment.value(self.cacheNamespace, "cache-namespace", default: settings.cacheNamespace)

@@ -4,8 +4,11 @@ import ProfileService
 struct WorkerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "worker", abstract: "Run the jobs that the instances enqueue.")
 
-    @Option(help: "Where jobs wait: sqlite:FILE, the same file as the instances'.")
+    @Option(help: "Where jobs wait, as the instances know it: sqlite:FILE, or amqp://USER:PASSWORD@HOST:PORT/VIRTUAL-HOST.")
     var queue: QueueChoice?
+
+    @Option(help: "Where results of jobs on RabbitMQ are kept: redis://HOST:PORT/DATABASE.")
+    var results: StoreChoice?
 
     @Option(help: "How many jobs run at a time. Default: 8.")
     var concurrency: Int?
@@ -20,9 +23,10 @@ struct WorkerCommand: AsyncParsableCommand {
         let logger = try self.common.bootstrapLogging(environment)
         var settings = WorkerSettings()
         guard let queue = try self.queue ?? environment.value("queue") else {
-            throw StartError("--queue: name the file in which the instances' jobs wait, as sqlite:FILE")
+            throw StartError("--queue: name the place in which the instances' jobs wait, as sqlite:FILE or amqp://HOST")
         }
         settings.queue = queue
+        settings.results = try environment.value(self.results, "results", default: settings.results)
         settings.concurrency = try environment.value(self.concurrency, "concurrency", default: settings.concurrency)
         settings.failsFirstAttempts = try self.failFirstAttempts || environment.value("fail-first-attempts") ?? false
         try await settings.run(logger: logger)

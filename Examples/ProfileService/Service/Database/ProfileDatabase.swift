@@ -26,7 +26,7 @@ public struct ProfileDatabase: Sendable {
             // Several processes write to one file; SQLite lets one at a time and the others wait.
             configuration.busyMode = .timeout(5)
             configuration.maximumReaderCount = 4
-            self.pool = try DatabasePool(path: path, configuration: configuration)
+            self.pool = try Self.open(path, configuration)
             try ProfileSchema.apply(to: self.pool)
         } catch {
             let reason = (error as? DatabaseError)?.message ?? "\(error)"
@@ -35,6 +35,19 @@ public struct ProfileDatabase: Sendable {
         if seed > 0 {
             try await self.seed(count: seed)
         }
+    }
+
+    /// Looks at the size of SQLite's write-ahead log while it opens, which another instance that ends just then removes: a new attempt
+    /// makes a new one.
+    private static func open(_ path: String, _ configuration: GRDB.Configuration) throws -> DatabasePool {
+        for _ in 0..<20 {
+            do {
+                return try DatabasePool(path: path, configuration: configuration)
+            } catch let error as CocoaError where error.code == .fileReadNoSuchFile && error.filePath?.hasSuffix("-wal") == true {
+                continue
+            }
+        }
+        return try DatabasePool(path: path, configuration: configuration)
     }
 
     /// All profiles in the order of their ids.

@@ -28,7 +28,7 @@ struct DemoProcess: Sendable {
         let database = try await ProfileDatabase(
             path: settings.database ?? "\(scratch.path)/profiles.sqlite", seed: settings.seed,
             metrics: metrics)
-        let queue = try Jobs.open(.sqlite(path: "\(scratch.path)/jobs.sqlite"), logger: logger)
+        let queue = try Jobs.embedded(.sqlite(path: "\(scratch.path)/jobs.sqlite"), logger: logger)
         let instances = (0..<2).map { number in
             DemoInstance(
                 Instance(

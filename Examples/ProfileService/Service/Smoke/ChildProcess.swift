@@ -1,4 +1,5 @@
 import Foundation
+import ScaleCore
 
 #if canImport(Glibc)
 import Glibc
@@ -15,17 +16,20 @@ struct ChildProcess: Sendable {
     let log: String
 
     /// Starts `program ARGUMENTS`, its output going to a file. The program is this one by default.
+    ///
+    /// - Parameter environment: what is added to this process' own.
     static func start(
-        _ name: String, _ arguments: [String], of program: URL? = Bundle.main.executableURL, in scratch: ScratchDirectory
+        _ name: String, _ arguments: [String], of program: URL? = Bundle.main.executableURL, in scratch: ScratchDirectory,
+        environment: [String: String] = [:]
     ) throws -> ChildProcess {
         let process = Process()
         process.executableURL = program
         process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         let log = "\(scratch.path)/\(name).log"
-        guard FileManager.default.createFile(atPath: log, contents: nil) else {
-            throw SmokeFailure(description: "\(log) cannot be written")
-        }
-        let output = FileHandle(forWritingAtPath: log)
+        guard FileManager.default.fileExists(atPath: log) || FileManager.default.createFile(atPath: log, contents: nil),
+            let output = FileHandle(forWritingAtPath: log), (try? output.seekToEnd()) != nil
+        else { throw SmokeFailure(description: "\(log) cannot be written") }
         process.standardOutput = output
         process.standardError = output
         process.standardInput = FileHandle.nullDevice
@@ -57,6 +61,27 @@ struct ChildProcess: Sendable {
         _ = try? await self.stop()
     }
 
+    /// Waits for the end of a process that ends by itself, and kills it when it does not within `limit`.
+    ///
+    /// - Returns: its exit status; nil when it had to be killed.
+    func ending(within limit: Duration) async throws -> Int32? {
+        let wasLate = Locked(false)
+        let patience = Task {
+            try await Task.sleep(for: limit)
+            wasLate.withLock { $0 = true }
+            self.signal(SIGKILL)
+        }
+        defer { patience.cancel() }
+        let status = try await self.ended.value()
+        return wasLate.withLock { $0 } ? nil : status
+    }
+
+    /// Ends the process as a crash would, without a chance to clean up, and waits for its end.
+    func crash() async throws {
+        self.signal(SIGKILL)
+        _ = try await self.ended.value()
+    }
+
     /// Whether it is known to have ended. Its id may be another's then.
     var hasEnded: Bool { self.ended.known != nil }
 
@@ -64,9 +89,11 @@ struct ChildProcess: Sendable {
         if !self.hasEnded { kill(self.id, number) }
     }
 
+    /// What the process has written.
+    var output: String { (try? String(contentsOfFile: self.log, encoding: .utf8)) ?? "" }
+
     /// What the process wrote last.
     var lastLines: String {
-        let text = (try? String(contentsOfFile: self.log, encoding: .utf8)) ?? ""
-        return text.split(separator: "\n").suffix(5).joined(separator: "\n")
+        self.output.split(separator: "\n").suffix(5).joined(separator: "\n")
     }
 }

@@ -67,7 +67,7 @@ struct InProcessStage: SmokeStage {
             Instance(
                 stores: try await Stores.open(cache: .memory, sessions: .memory, namespace: "empty", metrics: metrics, logger: logger),
                 database: try await ProfileDatabase(path: "\(scratch.path)/empty.sqlite", seed: 0, metrics: metrics),
-                hasher: hasher, queue: try Jobs.open(.memory, logger: logger), metrics: metrics,
+                hasher: hasher, queue: try Jobs.embedded(.memory, logger: logger), metrics: metrics,
                 trustedProxies: [], insecureCookies: true, logger: logger),
             logger: logger)
     }

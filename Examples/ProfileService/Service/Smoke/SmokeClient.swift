@@ -21,6 +21,11 @@ struct SmokeClient: Sendable {
         }
     }
 
+    /// An answer began, and did not come to its end.
+    struct CutOff: Error {
+        let error: any Error
+    }
+
     let client: HTTPClient
     let base: String
 
@@ -36,6 +41,27 @@ struct SmokeClient: Sendable {
         try await self.send(.PUT, path, body: body, cookie: cookie)
     }
 
+    /// Logs a seeded user in.
+    ///
+    /// - Returns: the session's cookie.
+    func login(_ user: Int) async throws -> String {
+        let answer = try await self.post("/login", ["email": Seed.email(user), "password": Seed.password])
+        guard answer.status == 200, let cookie = answer.cookie else {
+            throw SmokeFailure(description: "login of user \(user) was answered \(answer.status)")
+        }
+        return cookie
+    }
+
+    /// Asks for a notification of a user, by whomever the cookie is.
+    ///
+    /// - Returns: the job's id.
+    func notify(_ user: Int, cookie: String) async throws -> String {
+        struct Accepted: Decodable { var job: String }
+        let answer = try await self.post("/profiles/\(user)/notifications", cookie: cookie)
+        guard answer.status == 202 else { throw SmokeFailure(description: "the notification was answered \(answer.status)") }
+        return try answer.decoded(Accepted.self).job
+    }
+
     private func send(_ method: HTTPMethod, _ path: String, body: [String: String]?, cookie: String?) async throws -> Answer {
         var request = HTTPClientRequest(url: self.base + path)
         request.method = method
@@ -47,7 +73,12 @@ struct SmokeClient: Sendable {
         let clock = ContinuousClock()
         let start = clock.now
         let response = try await self.client.execute(request, timeout: .seconds(10))
-        let bytes = try await response.body.collect(upTo: 16 * 1024 * 1024)
+        let bytes: ByteBuffer
+        do {
+            bytes = try await response.body.collect(upTo: 16 * 1024 * 1024)
+        } catch {
+            throw CutOff(error: error)
+        }
         let elapsed = start.duration(to: clock.now).components
         return Answer(
             status: Int(response.status.code), headers: response.headers, body: Array(bytes.readableBytesView),

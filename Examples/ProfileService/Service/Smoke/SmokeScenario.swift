@@ -6,6 +6,8 @@ import NIOHTTP1
 struct SmokeScenario: Sendable {
     let stage: any SmokeStage
     let client: HTTPClient
+    /// Steps that only this stage has; played before the last one.
+    var furtherSteps: [SmokeScript] = []
     /// Is told each step as it ends.
     let progress: @Sendable (SmokeReport.Step) -> Void
 
@@ -25,25 +27,20 @@ struct SmokeScenario: Sendable {
         return report
     }
 
-    struct Script: Sendable {
-        var name: String
-        var kit: String
-        var body: @Sendable () async throws -> (detail: String, figures: [String: Double])
-    }
-
-    private var steps: [Script] {
+    private var steps: [SmokeScript] {
         [
-            Script(name: "everything is ready", kit: "all", body: self.ready),
-            Script(name: "a list is a miss, then hits, then a miss after a change", kit: "CacheKit", body: self.missHitInvalidated),
-            Script(name: "200 readers of a cold key cause one query", kit: "CacheKit", body: self.stampede),
-            Script(name: "an empty list is a hit", kit: "CacheKit", body: self.emptyListIsHit),
-            Script(name: "a job fails, is retried and succeeds", kit: "QueueKit", body: self.retriedJob),
-            Script(name: "login on one instance, logout on the other", kit: "SessionStore", body: self.logoutElsewhere),
-            Script(name: "an instance stops under load without a failed request", kit: "BalancerKit", body: self.stopUnderLoad),
+            SmokeScript(name: "everything is ready", kit: "all", body: self.ready),
+            SmokeScript(name: "a list is a miss, then hits, then a miss after a change", kit: "CacheKit", body: self.missHitInvalidated),
+            SmokeScript(name: "200 readers of a cold key cause one query", kit: "CacheKit", body: self.stampede),
+            SmokeScript(name: "an empty list is a hit", kit: "CacheKit", body: self.emptyListIsHit),
+            SmokeScript(name: "a job fails, is retried and succeeds", kit: "QueueKit", body: self.retriedJob),
+            SmokeScript(name: "login on one instance, logout on the other", kit: "SessionStore", body: self.logoutElsewhere),
+        ] + self.furtherSteps + [
+            SmokeScript(name: "an instance stops under load without a failed request", kit: "BalancerKit", body: self.stopUnderLoad)
         ]
     }
 
-    private func play(_ script: Script) async -> SmokeReport.Step {
+    private func play(_ script: SmokeScript) async -> SmokeReport.Step {
         do {
             let (detail, figures) = try await script.body()
             return SmokeReport.Step(name: script.name, kit: script.kit, ok: true, detail: detail, figures: figures)
@@ -64,7 +61,7 @@ struct SmokeScenario: Sendable {
     }
 
     @Sendable private func missHitInvalidated() async throws -> (String, [String: Double]) {
-        let login = try await self.login(1, at: self.proxy)
+        let login = try await self.proxy.login(1)
         _ = try await self.rename(1, to: "Renamed once", login)
         let miss = try await self.list(expecting: "miss")
         var hits: [Double] = []
@@ -84,7 +81,7 @@ struct SmokeScenario: Sendable {
     }
 
     @Sendable private func stampede() async throws -> (String, [String: Double]) {
-        let login = try await self.login(2, at: self.proxy)
+        let login = try await self.proxy.login(2)
         _ = try await self.rename(2, to: "Cold again", login)
         let before = try await self.queries()
         let answers = try await withThrowingTaskGroup(of: SmokeClient.Answer.self) { group in
@@ -114,16 +111,13 @@ struct SmokeScenario: Sendable {
     }
 
     @Sendable private func retriedJob() async throws -> (String, [String: Double]) {
-        struct Accepted: Decodable { var job: String }
         struct Status: Decodable {
             var state: String
             var result: String?
             var retries: Int
         }
-        let login = try await self.login(3, at: self.proxy)
-        let accepted = try await self.proxy.post("/profiles/3/notifications", cookie: login)
-        guard accepted.status == 202 else { throw SmokeFailure(description: "the notification was answered \(accepted.status)") }
-        let job = try accepted.decoded(Accepted.self).job
+        let login = try await self.proxy.login(3)
+        let job = try await self.proxy.notify(3, cookie: login)
         let clock = ContinuousClock()
         let start = clock.now
         try await Polling.until("job \(job) succeeds", within: .seconds(20)) {
@@ -141,7 +135,7 @@ struct SmokeScenario: Sendable {
     @Sendable private func logoutElsewhere() async throws -> (String, [String: Double]) {
         let first = SmokeClient(client: self.client, base: self.stage.instances[0])
         let second = SmokeClient(client: self.client, base: self.stage.instances[1])
-        let cookie = try await self.login(4, at: first)
+        let cookie = try await first.login(4)
         guard try await second.get("/me", cookie: cookie).status == 200 else {
             throw SmokeFailure(description: "the other instance does not know the session")
         }
@@ -189,14 +183,6 @@ struct SmokeScenario: Sendable {
     }
 
     // MARK: What several steps do
-
-    private func login(_ user: Int, at client: SmokeClient) async throws -> String {
-        let answer = try await client.post("/login", ["email": Seed.email(user), "password": Seed.password])
-        guard answer.status == 200, let cookie = answer.cookie else {
-            throw SmokeFailure(description: "login of user \(user) was answered \(answer.status)")
-        }
-        return cookie
-    }
 
     private func rename(_ user: Int, to name: String, _ cookie: String) async throws -> SmokeClient.Answer {
         let answer = try await self.proxy.put("/profiles/\(user)", ["name": name, "bio": ""], cookie: cookie)

@@ -2,15 +2,18 @@ import AsyncHTTPClient
 import Foundation
 public import Logging
 
-/// What `demo --smoke` is told.
+/// What `smoke` and `demo --smoke` are told.
 public struct SmokeSettings: Sendable {
     public var demo: DemoSettings
-    public var redis: StoreChoice?
+    /// Nil: everything in this process, on embedded stores.
+    public var servers: SmokeServers?
+    /// A Python interpreter that has Celery.
+    public var python: String?
     public var json: String?
 
-    public init(demo: DemoSettings, redis: StoreChoice? = nil, json: String? = nil) {
+    public init(demo: DemoSettings, servers: SmokeServers? = nil, json: String? = nil) {
         self.demo = demo
-        self.redis = redis
+        self.servers = servers
         self.json = json
     }
 
@@ -19,7 +22,7 @@ public struct SmokeSettings: Sendable {
         try self.demo.check()
         if let json { try SmokeReport().write(to: json) }
         if self.demo.listen.port != 0 { try await ListenCheck.run(self.demo.listen) }
-        if case .redis(let url)? = self.redis { try await RedisClients(logger: logger).probe(url, flag: "--redis") }
+        try await self.servers?.probe(logger)
         let report = try await Interruption.watch { try await self.play(logger) }
         if let json { try report.write(to: json) }
         Console.say(report.ok ? "\nAll \(report.steps.count) steps succeeded." : "\nFailed: \(report.steps.last?.name ?? "")")
@@ -27,20 +30,26 @@ public struct SmokeSettings: Sendable {
     }
 
     private func play(_ logger: Logger) async throws -> SmokeReport {
-        if case .redis(let url)? = self.redis {
-            return try await ProcessStage.with(self.demo, redis: url) { try await Self.play(on: $0) }
+        if let servers {
+            return try await ProcessStage.with(self.demo, on: servers) { stage in
+                try await Self.play(on: stage) { client in
+                    guard servers.rabbitMQ != nil else { return [] }
+                    return FaultScenario(stage: stage, client: client, logger: logger).steps
+                        + (self.python.map { CeleryScenario(stage: stage, client: client, python: $0, logger: logger).steps } ?? [])
+                }
+            }
         } else {
             let metrics = PrometheusRegistry()
             metrics.install()
-            return try await InProcessStage.with(self.demo, metrics: metrics, logger: logger) { try await Self.play(on: $0) }
+            return try await InProcessStage.with(self.demo, metrics: metrics, logger: logger) { try await Self.play(on: $0) { _ in [] } }
         }
     }
 
-    private static func play(on stage: some SmokeStage) async throws -> SmokeReport {
+    private static func play(on stage: some SmokeStage, _ furtherSteps: (HTTPClient) -> [SmokeScript]) async throws -> SmokeReport {
         var configuration = HTTPClient.Configuration()
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
         return try await HTTPClient.withHTTPClient(configuration: configuration) { client in
-            await SmokeScenario(stage: stage, client: client) { step in
+            await SmokeScenario(stage: stage, client: client, furtherSteps: furtherSteps(client)) { step in
                 Console.say(
                     "\(step.ok ? "ok  " : "FAIL") \(step.kit.padding(toLength: 13, withPad: " ", startingAt: 0)) \(step.name): \(step.detail)"
                 )

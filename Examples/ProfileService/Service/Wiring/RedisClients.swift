@@ -2,7 +2,7 @@ import Logging
 import ScaleRedis
 import ServiceLifecycle
 
-/// One client per Redis URL, however many roles it has.
+/// One client per Redis URL, however many roles it has; and what to say of servers that are down at the start.
 struct RedisClients {
     let logger: Logger
     private var byURL: [String: RedisClient] = [:]
@@ -27,9 +27,14 @@ struct RedisClients {
             try await client.ping()
         } catch {
             if let refusal = Self.refusal(error, of: client, flag: flag) { throw refusal }
-            self.unreached.append("\(flag): Redis at \(client.address) cannot be reached yet; waiting for it: \(error)")
+            self.willWait("\(flag): Redis at \(client.address) cannot be reached yet; waiting for it: \(error)")
         }
         return client
+    }
+
+    /// Notes a server that is down, and is waited for.
+    mutating func willWait(_ warning: Logger.Message) {
+        self.unreached.append(warning)
     }
 
     /// Warns of the servers that are down, once nothing else can refuse the start: that would be its only line.

@@ -9,6 +9,8 @@ public struct ServeSettings: Sendable {
     public var cache = StoreChoice.memory
     public var sessions = StoreChoice.memory
     public var queue = QueueChoice.memory
+    /// Where results of jobs on RabbitMQ are kept; nil: with the sessions, or else with the cache.
+    public var results: StoreChoice?
     public var database = "profiles.sqlite"
     public var seed = 1000
     public var cacheNamespace = "profiles"
@@ -29,12 +31,14 @@ public struct ServeSettings: Sendable {
         metrics.install()
         let hasher = PasswordHasher(metrics: metrics)
         let database = try await ProfileDatabase(path: self.database, seed: self.seed, metrics: metrics)
-        let queue = try Jobs.open(self.queue, logger: logger)
-        // Last, since this may warn, and a bad start is to be one line.
+        // Last, since these may warn, and a bad start is to be one line.
+        var clients = RedisClients(logger: logger)
         let stores = try await Stores.open(
-            cache: self.cache, sessions: self.sessions, namespace: self.cacheNamespace, metrics: metrics, logger: logger)
+            cache: self.cache, sessions: self.sessions, namespace: self.cacheNamespace, clients: &clients, metrics: metrics, logger: logger)
+        let jobs = try await Jobs.open(self.queue, results: self.placeOfResults, clients: &clients, logger: logger)
+        clients.warnOfUnreached()
         let instance = Instance(
-            stores: stores, database: database, hasher: hasher, queue: queue, metrics: metrics,
+            stores: stores, database: database, hasher: hasher, queue: jobs.queue, metrics: metrics,
             trustedProxies: self.trustedProxies, insecureCookies: self.insecureCookies, logger: logger)
         let listen = self.listen
         let server = instance.server.application(listen: listen, logger: logger) { port in
@@ -42,7 +46,7 @@ public struct ServeSettings: Sendable {
         }
         self.warnOfMemory(logger)
         // Ended in reverse: first the server takes no more requests, then what it stands on may go.
-        return stores.services + self.ownWorker(on: queue, logger) + [instance.notifier, server]
+        return clients.all + stores.services + jobs.services + self.ownWorker(on: jobs.queue, logger) + [instance.notifier, server]
     }
 
     func check() throws {
@@ -53,6 +57,13 @@ public struct ServeSettings: Sendable {
             throw StartError("--trusted-proxy \(proxy): must be an IP address, such as 127.0.0.1")
         }
         guard self.seed >= 0 else { throw StartError("--seed \(self.seed): must not be negative") }
+    }
+
+    private var placeOfResults: StoreChoice {
+        if let results { return results }
+        if case .redis = self.sessions { return self.sessions }
+        if case .redis = self.cache { return self.cache }
+        return .memory
     }
 
     private func warnOfMemory(_ logger: Logger) {

@@ -1,12 +1,14 @@
-/// Where cache or sessions are kept: `memory` or a Redis URL.
+/// Where cache, sessions or results are kept: `memory`, or a server by its URL.
 public enum StoreChoice: Sendable {
     case memory
     case redis(url: String)
+    /// For the cache only: sessions and results need a store that keeps them.
+    case memcached(url: String)
 
     var isMemory: Bool {
         switch self {
         case .memory: true
-        case .redis: false
+        case .redis, .memcached: false
         }
     }
 
@@ -15,32 +17,10 @@ public enum StoreChoice: Sendable {
     public init?(_ text: String) {
         if text == "memory" {
             self = .memory
+        } else if text.hasPrefix("memcached://") {
+            self = .memcached(url: text)
         } else if text.hasPrefix("redis://") || text.hasPrefix("rediss://") || text.contains("@") {
             self = .redis(url: text)
-        } else {
-            return nil
-        }
-    }
-}
-
-/// Where jobs wait: `memory` or `sqlite:FILE`.
-public enum QueueChoice: Sendable {
-    case memory
-    case sqlite(path: String)
-
-    var isMemory: Bool {
-        switch self {
-        case .memory: true
-        case .sqlite: false
-        }
-    }
-
-    /// Nil for anything else.
-    public init?(_ text: String) {
-        if text == "memory" {
-            self = .memory
-        } else if text.hasPrefix("sqlite:"), text.count > "sqlite:".count {
-            self = .sqlite(path: String(text.dropFirst("sqlite:".count)))
         } else {
             return nil
         }

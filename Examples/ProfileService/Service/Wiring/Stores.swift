@@ -1,4 +1,5 @@
 import CacheKit
+import CacheKitMemcached
 import CacheKitRedis
 import Logging
 import Metrics
@@ -15,23 +16,39 @@ struct Stores: Sendable {
     let throttle: any LoginThrottle
     let analytics: any Analytics
     let checks: [String: Readiness.Check]
-    let services: [any Service]
+    var services: [any Service]
 
     /// Until when a change must be confirmed by the cache; after that its answer is 503.
     static let invalidationTimeLimit = Duration.seconds(2)
     static let sessionPolicy = SessionPolicy(idle: .seconds(1800), absolute: .seconds(43_200))
 
-    /// - Throws: `StartError` that names the flag for a URL that cannot be used or credentials that are refused. A server that is
-    ///   down is no error: `/readyz` shows it until it is up.
+    /// As below, with Redis clients of its own, which it ends.
     static func open(
         cache: StoreChoice, sessions: StoreChoice, namespace: String, metrics: any MetricsFactory, logger: Logger
     ) async throws -> Stores {
         var clients = RedisClients(logger: logger)
+        var stores = try await Self.open(
+            cache: cache, sessions: sessions, namespace: namespace, clients: &clients, metrics: metrics, logger: logger)
+        clients.warnOfUnreached()
+        stores.services = clients.all + stores.services
+        return stores
+    }
+
+    /// - Throws: `StartError` that names the flag for a URL that cannot be used or credentials that are refused. A server that is
+    ///   down is no error: `/readyz` shows it until it is up.
+    static func open(
+        cache: StoreChoice, sessions: StoreChoice, namespace: String, clients: inout RedisClients, metrics: any MetricsFactory,
+        logger: Logger
+    ) async throws -> Stores {
+        if case .memcached = sessions {
+            throw StartError("--sessions: Memcached forgets sessions when it is full or restarted; name redis://HOST:PORT/DATABASE")
+        }
         let cacheRedis = try await clients.client(for: cache, flag: "--cache")
         let sessionsRedis = try await clients.client(for: sessions, flag: "--sessions")
-        clients.warnOfUnreached()
         let sessionStorage: any SessionStorage = sessionsRedis.map { RedisSessionStorage($0) } ?? MemorySessionStorage()
-        let cacheStore: any CacheStore = cacheRedis.map { RedisCacheStore($0) } ?? MemoryStore()
+        let memcached = try Self.memcached(for: cache, flag: "--cache")
+        let cacheStore: any CacheStore =
+            if let cacheRedis { RedisCacheStore(cacheRedis) } else if let memcached { memcached } else { MemoryStore() }
         let sharedRedis = sessionsRedis ?? cacheRedis
         return Stores(
             cache: Self.cache(in: cacheStore, namespace: namespace, metrics: metrics, logger: logger),
@@ -39,10 +56,26 @@ struct Stores: Sendable {
             throttle: sharedRedis.map { RedisLoginThrottle(redis: $0, keyPrefix: namespace) } ?? MemoryLoginThrottle(),
             analytics: (cacheRedis ?? sessionsRedis).map { RedisAnalytics(redis: $0, keyPrefix: namespace) } ?? MemoryAnalytics(),
             checks: [
-                "cache": { try await cacheRedis?.ping() },
+                "cache": {
+                    try await cacheRedis?.ping()
+                    try await memcached?.ping()
+                },
                 "sessions": { try await sessionsRedis?.ping() },
             ],
-            services: clients.all)
+            services: memcached.map { store in [AtShutdown { await store.shutdown() }] } ?? [])
+    }
+
+    /// The pool for a choice; nil for other kinds of stores.
+    ///
+    /// - Throws: `StartError` that names the flag.
+    static func memcached(for choice: StoreChoice, flag: String) throws -> MemcachedCacheStore? {
+        guard case .memcached(let url) = choice else { return nil }
+        do {
+            return try MemcachedCacheStore(url)
+        } catch {
+            let reason = (error as? ServiceURLError)?.message ?? (error as? CacheError)?.message ?? "cannot be used"
+            throw StartError("\(flag): \(reason); write memcached://HOST:PORT,HOST:PORT")
+        }
     }
 
     static func sessions(in storage: any SessionStorage, logger: Logger) -> Sessions<ProfileSession> {
@@ -58,5 +91,14 @@ struct Stores: Sendable {
         configuration.logger = logger
         configuration.invalidationTimeLimit = Self.invalidationTimeLimit
         return Cache(store: store, namespace: namespace, configuration: configuration)
+    }
+}
+
+extension MemcachedCacheStore {
+    /// Reads a few names, so many that each server of a pool of usual size has some of them.
+    ///
+    /// - Throws: `CacheError` when one of those servers does not answer.
+    func ping() async throws {
+        _ = try await self.read((0..<32).map { CacheKey(namespace: "readyz", name: "\($0)") }, epochs: [])
     }
 }

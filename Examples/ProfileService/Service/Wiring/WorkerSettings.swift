@@ -3,6 +3,8 @@ public import Logging
 /// What `worker` is told.
 public struct WorkerSettings: Sendable {
     public var queue = QueueChoice.memory
+    /// Where results of jobs on RabbitMQ are kept.
+    public var results = StoreChoice.memory
     public var concurrency = 8
     public var failsFirstAttempts = false
 
@@ -11,14 +13,16 @@ public struct WorkerSettings: Sendable {
     /// Runs jobs until the process is told to end.
     public func run(logger: Logger) async throws {
         guard !self.queue.isMemory else {
-            throw StartError("--queue memory: lives within one process; name the file that the instances use, as sqlite:FILE")
+            throw StartError("--queue memory: lives within one process; name what the instances use, as sqlite:FILE or amqp://HOST")
         }
         guard self.concurrency > 0 else { throw StartError("--concurrency \(self.concurrency): must be at least 1") }
         try await ServiceRunner(logger: logger).run {
-            let queue = try Jobs.open(self.queue, logger: logger)
+            var clients = RedisClients(logger: logger)
+            let jobs = try await Jobs.open(self.queue, results: self.results, clients: &clients, logger: logger)
+            clients.warnOfUnreached()
             let mailer = LogMailer(logger: logger, failsFirstAttempts: self.failsFirstAttempts)
-            return [
-                Jobs.worker(on: queue, concurrency: self.concurrency, mailer: mailer),
+            return clients.all + jobs.services + [
+                Jobs.worker(on: jobs.queue, concurrency: self.concurrency, mailer: mailer),
                 WhenRunning { logger.notice("running jobs", metadata: ["concurrency": "\(self.concurrency)"]) },
             ]
         }

@@ -35,12 +35,12 @@ import Darwin
         try await ScratchDirectory.with { scratch in
             let started = Announcement<[ChildProcess]>()
             await #expect(throws: SmokeFailure.self) {
-                try await ProcessStage.ending(within: .zero) { processes in
+                try await ProcessGroup.with(in: scratch, endingWithin: .zero) { group in
                     for name in ["first", "second"] {
-                        processes.append(try ChildProcess.start(name, ["600"], of: Self.sleep, in: scratch))
+                        group.add(try ChildProcess.start(name, ["600"], of: Self.sleep, in: scratch))
                     }
-                    started.make(processes)
-                    processes.append(try ChildProcess.start("third", [], of: URL(fileURLWithPath: "/nonexistent"), in: scratch))
+                    started.make(try ["first", "second"].map(group.process))
+                    group.add(try ChildProcess.start("third", [], of: URL(fileURLWithPath: "/nonexistent"), in: scratch))
                 }
             }
             for process in try await started.value() { #expect(process.hasEnded) }

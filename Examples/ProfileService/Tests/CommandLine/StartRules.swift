@@ -48,6 +48,14 @@ import Darwin
         (["serve", "--listen", "127.0.0.1:0", "--cache", "redis://127.0.0.1:notaport"], "--cache"),
         (["serve", "--listen", "127.0.0.1:0", "--cache", "redis://"], "--cache"),
         (["serve", "--listen", "127.0.0.1:0", "--sessions", "redis://127.0.0.1/first"], "--sessions"),
+        (["serve", "--listen", "127.0.0.1:0", "--seed", "0", "--cache", "memcached://"], "--cache"),
+        (["serve", "--listen", "127.0.0.1:0", "--seed", "0", "--cache", "memcached://somebody@127.0.0.1"], "--cache"),
+        (["serve", "--listen", "127.0.0.1:0", "--seed", "0", "--sessions", "memcached://127.0.0.1:1"], "--sessions"),
+        (["serve", "--listen", "127.0.0.1:0", "--seed", "0", "--queue", "amqp://127.0.0.1:1"], "--results"),
+        (["worker", "--queue", "amqp://127.0.0.1:1"], "--results"),
+        (["worker", "--queue", "amqp://127.0.0.1:1", "--results", "memcached://127.0.0.1:1"], "--results"),
+        (["worker", "--queue", "amqp://127.0.0.1:port", "--results", "redis://127.0.0.1:1"], "--queue"),
+        (["smoke", "--redis", "redis://127.0.0.1:1"], "--redis: Redis at 127.0.0.1:1"),
         (["serve", "--listen", "127.0.0.1:0", "--seed=-1"], "--seed"),
         (["serve", "--listen", "127.0.0.1:0", "--trusted-proxy", "localhost"], "--trusted-proxy localhost"),
         (["worker"], "--queue"),
@@ -74,10 +82,14 @@ import Darwin
         #expect(outcome.output.isEmpty)
     }
 
-    @Test(arguments: ["redis://:sesame@127.0.0.1/first", "reddis://:sesame@127.0.0.1", ":sesame@127.0.0.1", "redis://:sesame@"])
+    @Test(arguments: [
+        "redis://:sesame@127.0.0.1/first", "reddis://:sesame@127.0.0.1", ":sesame@127.0.0.1", "redis://:sesame@",
+        "amqp://guest:sesame@127.0.0.1:port",
+    ])
     func `a password in a URL that cannot be used is not repeated`(url: String) async throws {
-        for flag in ["--cache", "--sessions"] {
-            let outcome = try await ProfileServiceProgram.run(["serve", "--listen", "127.0.0.1:0", flag, url, "--log-level", "trace"])
+        for flag in ["--cache", "--sessions", "--queue"] {
+            let arguments = ["--listen", "127.0.0.1:0", flag, url, "--log-level", "trace", "--results", "redis://127.0.0.1:1"]
+            let outcome = try await ProfileServiceProgram.run(["serve"] + arguments)
             #expect(outcome.status == 1)
             #expect(outcome.errors.contains(flag), "\(outcome.errors)")
             #expect(!outcome.errors.contains("sesame"), "\(outcome.errors)")
@@ -92,7 +104,11 @@ import Darwin
         (["demo", "--redis", "redis://127.0.0.1"], "--redis"), (["demo", "--json", "steps.json"], "--json"),
         (["demo", "--smoke", "--redis", "memory"], "--redis"), (["demo", "--smoke", "--redis", "127.0.0.1"], "--redis"),
         (["worker", "--queue", "kafka"], "--queue"), (["worker", "--concurrency", "x"], "--concurrency"),
-        (["proxy", "--upstream", "nowhere"], "--upstream"), (["start"], "start"),
+        (["proxy", "--upstream", "nowhere"], "--upstream"), (["start"], "start"), (["smoke"], "--redis"),
+        (["smoke", "--redis", "memory"], "--redis"), (["smoke", "--redis", "redis://127.0.0.1", "--memcached", "memory"], "--memcached"),
+        (["smoke", "--redis", "redis://127.0.0.1", "--amqp", "sqlite:jobs"], "--amqp"),
+        (["smoke", "--redis", "redis://127.0.0.1", "--python", "python3"], "--python"),
+        (["smoke", "--redis", "redis://127.0.0.1", "--seed", "3"], "--seed"),
     ]
 
     @Test(arguments: badFlags.indices)
@@ -207,11 +223,14 @@ import Darwin
         (
             ["serve"],
             [
-                "--listen", "--cache", "--sessions", "--queue", "--database", "--seed", "--trusted-proxy", "--insecure-cookies",
+                "--listen", "--cache", "--sessions", "--queue", "--results", "--database", "--seed", "--trusted-proxy",
+                "--insecure-cookies",
                 "--log-level",
             ]
         ),
-        (["worker"], ["--queue", "--concurrency", "--log-level"]), (["proxy"], ["--listen", "--upstream", "--log-level"]),
+        (["worker"], ["--queue", "--results", "--concurrency", "--log-level"]),
+        (["proxy"], ["--listen", "--upstream", "--nginx", "--log-level"]),
+        (["smoke"], ["--redis", "--memcached", "--amqp", "--python", "--nginx", "--json"]),
     ])
     func `help is there throughout and names every option`(command: [String], names: [String]) async throws {
         for arguments in [command + ["--help"], command + ["-h"], ["help"] + command] {

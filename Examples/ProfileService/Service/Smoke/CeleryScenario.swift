@@ -1,0 +1,98 @@
+import AsyncHTTPClient
+import Foundation
+import Logging
+import QueueKit
+
+/// A Python side with real Celery, which sends to the service's worker and runs what the service sends.
+struct CeleryScenario: Sendable {
+    let stage: ProcessStage
+    let client: HTTPClient
+    /// The interpreter.
+    let python: String
+    let logger: Logger
+
+    var steps: [SmokeScript] {
+        [
+            SmokeScript(name: "a task from Python is run here", kit: "QueueKit", body: self.fromPython),
+            SmokeScript(name: "a job from here is run by Python", kit: "QueueKit", body: self.toPython),
+        ]
+    }
+
+    /// What the Python side is: an application as Celery's documentation begins one.
+    private static let application = """
+        import os
+
+        from celery import Celery
+
+        app = Celery("myapp", broker=os.environ["BROKER"], backend=os.environ["BACKEND"])
+
+
+        @app.task(name="myapp.tasks.letters")
+        def letters(text, upper=False):
+            return {"text": text.upper() if upper else text, "count": len(text)}
+        """
+
+    private static let sender = """
+        from application import app
+
+        result = app.send_task("myapp.tasks.send_email_notification", kwargs={"user_id": 2_000_001})
+        print("RESULT", result.get(timeout=60), result.state)
+        """
+
+    /// A task of the Python side, as it is called from here.
+    private struct Letters: Job {
+        struct Output: Codable, Sendable, Equatable {
+            var text: String
+            var count: Int
+        }
+
+        static let name = "myapp.tasks.letters"
+        static let defaults = JobDefaults(queue: CeleryScenario.queue)
+        var text: String
+        var upper: Bool
+    }
+
+    fileprivate static let queue = "python"
+
+    @Sendable private func fromPython() async throws -> (String, [String: Double]) {
+        try self.write(Self.application, "application.py")
+        try self.write(Self.sender, "sender.py")
+        let sender = try self.start("python-sender", ["\(self.stage.scratch.path)/sender.py"])
+        guard try await sender.ending(within: .seconds(90)) == 0 else {
+            throw SmokeFailure(description: "the sender failed: \(sender.lastLines)")
+        }
+        guard sender.output.contains("RESULT sent to user 2000001 SUCCESS") else {
+            throw SmokeFailure(description: "the sender read: \(sender.lastLines)")
+        }
+        return ("sent by keyword, retried once, its result read by AsyncResult.get()", [:])
+    }
+
+    @Sendable private func toPython() async throws -> (String, [String: Double]) {
+        var clients = RedisClients(logger: self.logger)
+        let jobs = try await Jobs.open(
+            .rabbitMQ(url: self.stage.servers.rabbitMQ ?? ""), results: .redis(url: self.stage.servers.redis), clients: &clients,
+            logger: self.logger)
+        let worker = try self.start(
+            "python-worker", ["-m", "celery", "-A", "application", "worker", "-Q", Self.queue, "--pool", "solo", "-l", "INFO"])
+        self.stage.processes.add(worker)
+        let output = try await ServiceScope.with(clients.all + jobs.services, logger: self.logger) {
+            try await jobs.queue.enqueue(Letters(text: "grüße 🙂", upper: true)).value(timeout: .seconds(60))
+        }
+        await worker.end(within: ProcessGroup.endLimit)
+        guard output == Letters.Output(text: "GRÜSSE 🙂", count: 7) else { throw SmokeFailure(description: "Python answered \(output)") }
+        return ("\(output.count) letters counted by Celery's own worker", [:])
+    }
+
+    private func start(_ name: String, _ arguments: [String]) throws -> ChildProcess {
+        try ChildProcess.start(
+            name, arguments, of: URL(fileURLWithPath: self.python), in: self.stage.scratch,
+            environment: [
+                "BROKER": self.stage.servers.rabbitMQ ?? "", "BACKEND": self.stage.servers.redis, "PYTHONPATH": self.stage.scratch.path,
+                "PYTHONDONTWRITEBYTECODE": "1",
+            ])
+    }
+
+    private func write(_ text: String, _ name: String) throws {
+        try Data(text.utf8).write(to: URL(fileURLWithPath: "\(self.stage.scratch.path)/\(name)"))
+    }
+}
