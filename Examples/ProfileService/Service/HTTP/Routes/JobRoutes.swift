@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import Logging
 import QueueKit
 
 /// Sending a notification in the background, and what became of it.
@@ -22,12 +23,14 @@ struct JobRoutes: Sendable {
         _ = try await context.user()
         guard try await self.database.profileExists(id) else { throw ProfileRoutes.noSuchProfile }
         try await context.checkSessionIsAlive()
-        let receipt = try await self.queue.enqueue(SendEmailNotification(userID: id))
-        return Response.json(["job": receipt.id.rawValue], status: .accepted)
+        let job = try await self.asking(context) { try await $0.enqueue(SendEmailNotification(userID: id)).id }
+        return Response.json(["job": job.rawValue], status: .accepted)
     }
 
     @Sendable func status(_ request: Request, _ context: ProfileContext) async throws -> Response {
-        guard let id = JobID(rawValue: String(request.pathSegment(1))), let status = try await self.queue.status(of: id) else {
+        guard let id = JobID(rawValue: String(request.pathSegment(1))),
+            let status = try await self.asking(context, { try await $0.status(of: id) })
+        else {
             throw HTTPFailure(.notFound, "no such job")
         }
         let answer: JSONValue = [
@@ -36,5 +39,15 @@ struct JobRoutes: Sendable {
             "retries": .integer(Int64(status.retries)),
         ]
         return Response.json(bytes: Array(answer.jsonText().utf8))
+    }
+
+    /// 503 where the broker or the results cannot be reached; the client cannot know that it is its turn to try again by anything else.
+    private func asking<Value>(_ context: ProfileContext, _ call: (JobQueue) async throws -> Value) async throws -> Value {
+        do {
+            return try await call(self.queue)
+        } catch let error as QueueError where error.code == .unavailable || error.code == .timeout {
+            context.logger.error("the queue cannot be reached: \(error)")
+            throw HTTPFailure(.serviceUnavailable, "jobs cannot be reached now, try again soon")
+        }
     }
 }
