@@ -26,6 +26,7 @@ let package = Package(
     name: "ScaleKitExamples",
     platforms: [.macOS(.v15)],
     products: [
+        .executable(name: "celery-interop", targets: ["celery-interop"]),
         .executable(name: "edge-proxy", targets: ["edge-proxy"]),
         .executable(name: "profile-service", targets: ["profile-service"]),
         .executable(name: "tours", targets: ["tours"]),
@@ -123,6 +124,22 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             path: "ProfileService/Tests",
+            swiftSettings: swiftSettings),
+
+        // A Swift worker and a Swift client in a Celery application.
+        .executableTarget(
+            name: "celery-interop",
+            dependencies: [
+                scaleKit("QueueKit"),
+                scaleKit("QueueKitRabbitMQ"),
+                scaleKit("QueueKitRedis"),
+                scaleKit("ScaleRedis"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            path: "CeleryInterop/Command",
             swiftSettings: swiftSettings),
 
         // Files of nginx, checked, run and rendered.
