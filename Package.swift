@@ -41,8 +41,8 @@ func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 /// A test target under `Tests/`.
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: swiftSettings)
 }
 
 let package = Package(
@@ -163,7 +163,8 @@ let package = Package(
             ]),
         tests(
             "QueueKitTests",
-            ["QueueKit", "QueueKitTesting", "ScaleCore", "ScaleTesting", inMemoryTracing, lifecycle, logging, metricsTestKit, tracing]),
+            ["QueueKit", "QueueKitTesting", "ScaleCore", "ScaleTesting", inMemoryTracing, lifecycle, logging, metricsTestKit, tracing],
+            exclude: ["Vectors/celery.json"]),
         tests(
             "QueueKitRabbitMQTests",
             ["CScaleRabbitMQ", "QueueKit", "QueueKitRabbitMQ", "QueueKitTesting", "ScaleCore", "ScaleTesting", "TestServers", logging]),
@@ -176,7 +177,7 @@ let package = Package(
             dependencies: [
                 "QueueKit", "QueueKitRabbitMQ", "QueueKitRedis", "ScaleCore", "ScaleRedis", "ScaleTesting", "TestServers", logging,
             ],
-            path: "Tests/Interop", exclude: ["celery_app.py", "requirements.txt"], swiftSettings: swiftSettings),
+            path: "Tests/Interop", exclude: ["celery_app.py", "requirements.txt", "vectors.py"], swiftSettings: swiftSettings),
         // A worker in a process of its own, to be killed.
         .executableTarget(
             name: "SQLiteWorkerProcess", dependencies: ["QueueKit", "QueueKitSQLite", "ScaleCore"], path: "Tests/SQLiteWorkerProcess",

@@ -10,12 +10,14 @@ struct Python {
     static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
 
     /// What the processes of one test share.
-    static func start(_ arguments: String..., host: RabbitMQVirtualHost, settings: JSONObject = [:]) throws -> ChildProcess {
+    static func start(
+        _ arguments: String..., script: String = "celery_app.py", host: RabbitMQVirtualHost, settings: JSONObject = [:]
+    ) throws -> ChildProcess {
         guard let python = TestServers.python, let redis = TestServers.redis else {
             throw TestFailure("there is no Python with Celery: Scripts/python")
         }
         return try ChildProcess(
-            URL(fileURLWithPath: python), [Self.folder.appendingPathComponent("celery_app.py").path] + arguments,
+            URL(fileURLWithPath: python), [Self.folder.appendingPathComponent(script).path] + arguments,
             environment: [
                 "SCALEKIT_INTEROP_BROKER": host.url, "SCALEKIT_INTEROP_BACKEND": redis,
                 "SCALEKIT_INTEROP_CONF": JSONValue.object(settings).jsonText(), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1",

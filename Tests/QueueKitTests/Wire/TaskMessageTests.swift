@@ -1,20 +1,10 @@
+import Foundation
 import QueueKit
 import ScaleCore
 import Testing
 
 @Suite struct TaskMessageTests {
-    private static func object(_ text: String) throws -> JSONObject {
-        try #require(try JSONParser.parse(text).objectValue)
-    }
-
-    private static func message(_ headers: String, _ properties: String, _ body: String) throws -> Message {
-        Message(
-            headers: try self.object(headers), properties: Message.Properties(json: try self.object(properties)), body: Array(body.utf8))
-    }
-
-    private static func plain() throws -> Message {
-        try self.message(CeleryVectors.plainHeaders, CeleryVectors.plainProperties, CeleryVectors.plainBody)
-    }
+    private static func plain() throws -> Message { try CeleryVectors.message("plain") }
 
     @Test func `a message of Celery's is read`() throws {
         let task = try TaskMessage(Self.plain())
@@ -29,7 +19,7 @@ import Testing
     }
 
     @Test func `a message of Celery's with all options is read`() throws {
-        let task = try TaskMessage(Self.message(CeleryVectors.optionHeaders, CeleryVectors.optionProperties, CeleryVectors.optionBody))
+        let task = try TaskMessage(CeleryVectors.message("options"))
         #expect(task.arguments == [2])
         #expect(task.keywordArguments == ["y": 3])
         #expect(task.eta == UTCTime(nanosecondsSinceEpoch: 1_795_486_353_750_195_000))
@@ -37,21 +27,94 @@ import Testing
         #expect(task.retries == 2 && task.priority == 5 && task.ignoresResult == true)
         #expect(task.hardTimeLimit == .seconds(30), "the hard limit stands first")
         #expect(task.softTimeLimit == .seconds(20))
-        #expect(task.parentID?.rawValue == "p" && task.rootID?.rawValue == "r" && task.group == "g" && task.groupIndex == 1)
+        #expect(task.rootID?.rawValue == "88888888-1111-4111-8111-111111111111")
+        #expect(task.parentID?.rawValue == "99999999-1111-4111-8111-111111111111")
+        #expect(task.group == "g" && task.groupIndex == 1)
         #expect(task.shadow == "shadow.add")
-        #expect(task.userHeaders == ["traceparent": "00-x"])
-        #expect(task.embed["chain"]?.arrayValue?.count == 1)
+        #expect(
+            task.userHeaders == ["traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tenant": "é😀"])
+        #expect(task.embed["callbacks"]?.arrayValue?.count == 1 && task.embed["errbacks"]?.arrayValue?.count == 1)
+    }
+
+    @Test func `what rides with a call of Celery's is kept as it came`() throws {
+        let task = try TaskMessage(CeleryVectors.message("chain"))
+        let steps = try #require(task.embed["chain"]?.arrayValue)
+        // In reverse: the next step is the last one.
+        #expect(steps.compactMap { $0.objectValue?["task"]?.stringValue } == ["proj.tsum", "proj.add"])
+    }
+
+    /// What `vectors.py` passes, in its order.
+    private struct Values: Decodable {
+        let nothing: Int?
+        let yes: Bool
+        let minusOne: Int
+        let beyondDouble: Int
+        let numbers: [Double]
+        let text: String
+        let empty: ([Int], [String: Int])
+        let nested: [String: [[[String: Int]]]]
+        let datetime: Date
+        let date: Date
+        let time: String
+        let uuid: UUID
+        let decimal: Decimal
+        let bytes: [Data]
+        let now: Date
+
+        init(from decoder: any Decoder) throws {
+            // Asked for in the order of the positional arguments; the last two are keywords.
+            enum Key: String, CodingKey {
+                case nothing, yes, minusOne, beyondDouble, beyondInteger, tenth, large, notANumber, infinity, text, array, object, nested
+                case datetime, date, time, uuid, decimal, bytes, base64, none, now
+            }
+            let values = try decoder.container(keyedBy: Key.self)
+            self.nothing = try values.decodeIfPresent(Int.self, forKey: .nothing)
+            self.yes = try values.decode(Bool.self, forKey: .yes)
+            self.minusOne = try values.decode(Int.self, forKey: .minusOne)
+            self.beyondDouble = try values.decode(Int.self, forKey: .beyondDouble)
+            self.numbers = try [Key.beyondInteger, .tenth, .large, .notANumber, .infinity].map {
+                try values.decode(Double.self, forKey: $0)
+            }
+            self.text = try values.decode(String.self, forKey: .text)
+            self.empty = (try values.decode([Int].self, forKey: .array), try values.decode([String: Int].self, forKey: .object))
+            self.nested = try values.decode([String: [[[String: Int]]]].self, forKey: .nested)
+            self.datetime = try values.decode(Date.self, forKey: .datetime)
+            self.date = try values.decode(Date.self, forKey: .date)
+            self.time = try values.decode(String.self, forKey: .time)
+            self.uuid = try values.decode(UUID.self, forKey: .uuid)
+            self.decimal = try values.decode(Decimal.self, forKey: .decimal)
+            self.bytes = [try values.decode(Data.self, forKey: .bytes), try values.decode(Data.self, forKey: .base64)]
+            _ = try values.decodeIfPresent(Int.self, forKey: .none)
+            self.now = try values.decode(Date.self, forKey: .now)
+        }
+    }
+
+    @Test func `Python's values are read as Swift's`() throws {
+        let values = try TaskMessage(CeleryVectors.message("values")).payload(as: Values.self)
+        #expect(values.nothing == nil && values.yes && values.minusOne == -1)
+        #expect(values.beyondDouble == 9_007_199_254_740_993)
+        #expect(values.numbers.prefix(3) == [18_446_744_073_709_551_616, 0.1, 1e300])
+        #expect(values.numbers[3].isNaN && values.numbers[4] == .infinity)
+        #expect(values.text == "é😀\0\"\\\u{2028}")
+        #expect(values.empty.0.isEmpty && values.empty.1.isEmpty && values.nested == ["a": [[[:]]]])
+        let time = Date(timeIntervalSince1970: 1_795_486_343.750195)
+        #expect(abs(values.datetime.timeIntervalSince(time)) < 1e-6 && values.now == values.datetime)
+        #expect(values.date == Date(timeIntervalSince1970: 1_795_478_400) && values.time == "02:12:23.750195")
+        #expect(values.uuid == UUID(uuidString: "11111111-1111-4111-8111-111111111111"))
+        #expect(values.decimal == Decimal(string: "1.10"))
+        #expect(values.bytes == [Data("bytes".utf8), Data([0xFF, 0xFE])])
     }
 
     @Test func `a call is written in the form that Celery's worker expects`() throws {
         var task = TaskMessage(task: "proj.add", id: try #require(JobID(rawValue: "11111111-1111-4111-8111-111111111111")))
         task.arguments = [2, 3]
-        task.origin = "gen15750@vm"
+        task.origin = "gen1@vm"
         task.replyTo = "fa589104-a0ce-36e2-9efa-f2b95f569c18"
         let message = task.message(at: UTCTime(millisecondsSinceEpoch: 0))
-        #expect(message.properties == Message.Properties(json: try Self.object(CeleryVectors.plainProperties)))
-        #expect(try JSONParser.parse(message.body) == JSONParser.parse(CeleryVectors.plainBody))
-        var expected = try Self.object(CeleryVectors.plainHeaders)
+        let theirs = try Self.plain()
+        #expect(message.properties == theirs.properties)
+        #expect(try JSONParser.parse(message.body) == JSONParser.parse(theirs.body))
+        var expected = theirs.headers
         // These say who wrote the message, and how the arguments would be shown; ours shows none.
         expected["lang"] = "swift"
         expected["argsrepr"] = "<2>"
@@ -78,7 +141,7 @@ import Testing
     }
 
     @Test func `what is written is read back`() throws {
-        let read = try TaskMessage(Self.message(CeleryVectors.optionHeaders, CeleryVectors.optionProperties, CeleryVectors.optionBody))
+        let read = try TaskMessage(CeleryVectors.message("options"))
         #expect(try TaskMessage(read.message(at: UTCTime(millisecondsSinceEpoch: 0))) == read)
     }
 
@@ -149,11 +212,20 @@ import Testing
         #expect((JobID(rawValue: String(repeating: "i", count: length)) != nil) == isValid)
     }
 
-    @Test(arguments: [CeleryVectors.success, CeleryVectors.failure, CeleryVectors.retry, CeleryVectors.revoked])
-    func `a result of Celery's is read and written unchanged`(_ text: String) throws {
-        let json = try JSONParser.parse(text)
+    @Test(arguments: ["success", "failure", "retry", "revoked", "progress", "grouped"])
+    func `a result of Celery's is read and written unchanged`(_ name: String) throws {
+        let json = try CeleryVectors.result(name)
         let status = try #require(JobStatus(json: json))
         #expect(status.json() == json)
+    }
+
+    @Test func `what more there may be in a result of Celery's does no harm`() throws {
+        let started = try #require(JobStatus(json: try CeleryVectors.result("started")))
+        #expect(started.state == .started && started.result.objectValue?["pid"] == 1)
+        let extended = try #require(JobStatus(json: try CeleryVectors.result("extended")))
+        #expect(extended.state == .success && extended.result == 5 && extended.retries == 1)
+        let failure = try #require(JobStatus(json: try CeleryVectors.result("failure of two words"))?.failure)
+        #expect(failure.type == "ValueError" && failure.message == "boom, 2")
     }
 
     @Test func `results show group and parent when there are some, and retries when asked`() throws {
