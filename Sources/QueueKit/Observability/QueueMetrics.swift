@@ -8,6 +8,7 @@ internal import ScaleCore
 /// | `queuekit_jobs_enqueued`, `_started`, `_succeeded`, `_failed`, `_retried`, `_revoked`, `_dead_lettered` | counter | `queue`, `task` |
 /// | `queuekit_leases_lost` | counter | `queue` |
 /// | `queuekit_job_duration_seconds` | timer | `queue`, `task` |
+/// | `queuekit_monitor_dropped` | counter | |
 /// | `queuekit_queue_depth` | gauge | `queue`, `condition` |
 ///
 /// Names of tasks that no handler is registered for come from outside and are counted as `unregistered`.
@@ -28,6 +29,11 @@ struct QueueMetrics: Sendable {
 
     func leaseLost(queue: String) {
         Counter(label: "queuekit_leases_lost", dimensions: [("queue", queue)], factory: self.current).increment()
+    }
+
+    /// Events and answers that watchers were not sent.
+    func monitorDropped(_ count: Int) {
+        Counter(label: "queuekit_monitor_dropped", factory: self.current).increment(by: count)
     }
 
     func duration(_ duration: Duration, task: String, queue: String) {

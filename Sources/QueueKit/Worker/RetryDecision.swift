@@ -10,6 +10,8 @@ enum JobOutcome: Sendable {
     case interrupted
     /// The lease ended: somebody else has, or had, the job.
     case lostLease
+    /// The job was called off while it ran; the handler may be running still.
+    case revoked
 }
 
 /// What becomes of a job after a run. A value made of values: the wait is drawn by the caller.
@@ -17,6 +19,8 @@ enum RetryDecision: Hashable, Sendable {
     case succeed(JSONValue)
     case retry(after: Duration, JobFailure)
     case fail(JobFailure)
+    /// Drop the message: the job was called off.
+    case revoke
     /// Give the message back as it was.
     case release
     /// Say nothing: the message belongs to somebody else.
@@ -33,6 +37,8 @@ enum RetryDecision: Hashable, Sendable {
             self = .release
         case .lostLease:
             self = .abandon
+        case .revoked:
+            self = .revoke
         case .exceededHardLimit(let limit):
             self = .fail(.hardTimeLimit(limit))
         case .exceededSoftLimit(let limit, let error):

@@ -11,13 +11,15 @@ extension Worker {
     /// Takes one message from its arrival to its end.
     func process(_ delivery: Delivery, in slot: WorkerEngine.Slot) async {
         if let admission = await self.admission(of: delivery) {
+            self.monitor?.received(slot, admission.message, delivery)
             await self.runJob(admission, delivery, in: slot)
+            self.monitor?.left(slot)
         }
         self.slots.settled(slot)
     }
 
-    /// The call to run; `nil` when the message has come to its end here: malformed, lost too often, expired, or of an unknown task; or when
-    /// it is not due yet.
+    /// The call to run; `nil` when the message has come to its end here: malformed, lost too often, expired, revoked, or of an unknown
+    /// task; or when it is not due yet.
     private func admission(of delivery: Delivery) async -> Admission? {
         let message: TaskMessage
         do {
@@ -35,7 +37,11 @@ extension Worker {
             return nil
         }
         if let expires = message.expires, expires <= self.queue.time.utcNow() {
-            await self.revoke(delivery, message, task: label, reason: "expired")
+            await self.revoke(delivery, message, task: label, .expired)
+            return nil
+        }
+        if self.monitor?.isRevoked(message.id) == true {
+            await self.revoke(delivery, message, task: label, .revoked)
             return nil
         }
         guard let entry else {
@@ -44,6 +50,7 @@ extension Worker {
         }
         if let eta = message.eta, eta > self.queue.time.utcNow() {
             // A Celery client sends at once what is due later, and leaves it to the worker to keep it in its memory. Here the broker does.
+            self.monitor?.announced(message, delivery)
             await self.attempt("put a job back until it is due", delivery) {
                 try await self.queue.broker.retry(delivery.lease, with: delivery.message, notBefore: eta)
             }
@@ -55,6 +62,9 @@ extension Worker {
     private func runJob(_ admission: Admission, _ delivery: Delivery, in slot: WorkerEngine.Slot) async {
         let (message, defaults) = (admission.message, admission.entry.defaults)
         await self.record(self.status(of: message, .started), of: message, delivery)
+        guard self.monitor?.begins(slot) ?? true else {
+            return await self.revoke(delivery, message, task: message.task, .revoked)
+        }
         self.queue.metrics.count(.started, task: message.task, queue: delivery.lease.queue)
         let begin = self.queue.time.now()
         let context = self.context(of: message, delivery)
@@ -63,10 +73,11 @@ extension Worker {
         ) {
             try await self.runHandler(admission, context)
         }
-        self.queue.metrics.duration(begin.duration(to: self.queue.time.now()), task: message.task, queue: delivery.lease.queue)
+        let runtime = begin.duration(to: self.queue.time.now())
+        self.queue.metrics.duration(runtime, task: message.task, queue: delivery.lease.queue)
         var decision = RetryDecision(after: outcome, retries: message.retries, policy: defaults.retry, fraction: self.fraction())
         if decision != .abandon, await !self.maySpeak(for: delivery, in: slot) { decision = .abandon }
-        await self.carryOut(decision, message, delivery)
+        await self.carryOut(decision, message, delivery, runtime: runtime)
     }
 
     /// The handler within its middleware and its span.
@@ -112,7 +123,7 @@ extension Worker {
 // MARK: - A job's end
 
 extension Worker {
-    private func carryOut(_ decision: RetryDecision, _ message: TaskMessage, _ delivery: Delivery) async {
+    private func carryOut(_ decision: RetryDecision, _ message: TaskMessage, _ delivery: Delivery, runtime: Duration) async {
         let queue = delivery.lease.queue
         var metadata = self.metadata(of: delivery)
         switch decision {
@@ -123,12 +134,16 @@ extension Worker {
             let isDone = await self.attempt("acknowledge a job", delivery) { try await self.queue.broker.acknowledge(delivery.lease) }
             guard isDone else { return }
             self.queue.metrics.count(.succeeded, task: message.task, queue: queue)
+            self.monitor?.succeeded(message.id, value, runtime: runtime)
             self.logger.debug("job succeeded", metadata: metadata)
         case .retry(let delay, let failure):
             await self.retry(message, delivery, after: delay, failure)
         case .fail(let failure):
             await self.fail(delivery, message, failure, task: message.task, reason: "failed with \(failure.type)")
+        case .revoke:
+            await self.revoke(delivery, message, task: message.task, .terminated)
         case .release:
+            self.monitor?.tell(.rejected(message.id, isRequeued: true))
             await self.attempt("give a job back", delivery) { try await self.queue.broker.release(delivery.lease) }
             self.logger.info("job given back", metadata: metadata)
         case .abandon:
@@ -138,7 +153,7 @@ extension Worker {
         }
     }
 
-    /// The state is recorded first: once the broker has the message, another worker may be quicker than we are.
+    /// The state is recorded and told first: once the broker has the message, another worker may be quicker than we are.
     private func retry(_ message: TaskMessage, _ delivery: Delivery, after delay: Duration, _ failure: JobFailure) async {
         let now = self.queue.time.utcNow()
         var next = message
@@ -149,6 +164,7 @@ extension Worker {
         status.failure = failure
         status.parentID = message.parentID
         await self.record(status, of: message, delivery)
+        self.monitor?.tell(.retried(message.id, failure))
         let replacement = Self.replacement(of: delivery.message, by: next)
         let isDone = await self.attempt("retry a job", delivery) {
             try await self.queue.broker.retry(delivery.lease, with: replacement, notBefore: delay > .zero ? next.eta : nil)
@@ -180,7 +196,7 @@ extension Worker {
         var status = self.status(of: message, .failure)
         status.failure = failure
         guard await self.conclude(status, message, delivery) else { return }
-        await self.bury(delivery, failure, task: task, reason: reason)
+        if await self.bury(delivery, failure, task: task, reason: reason) { self.monitor?.tell(.failed(message.id, failure)) }
     }
 
     /// As above, for a message of which no more than perhaps an id is known.
@@ -191,30 +207,38 @@ extension Worker {
             status.finishedAt = self.queue.time.utcNow()
             guard await self.conclude(await self.record(status, delivery), task: task, delivery) else { return }
         }
-        await self.bury(delivery, failure, task: task, reason: reason)
+        if await self.bury(delivery, failure, task: task, reason: reason), let id { self.monitor?.tell(.rejected(id, isRequeued: false)) }
     }
 
-    private func bury(_ delivery: Delivery, _ failure: JobFailure, task: String, reason: String) async {
+    /// `false` when the broker did not do it.
+    private func bury(_ delivery: Delivery, _ failure: JobFailure, task: String, reason: String) async -> Bool {
         let isDone = await self.attempt("dead-letter a job", delivery) {
             try await self.queue.broker.deadLetter(delivery.lease, reason: reason)
         }
-        guard isDone else { return }
+        guard isDone else { return false }
         self.queue.metrics.count(.failed, task: task, queue: delivery.lease.queue)
         self.queue.metrics.count(.deadLettered, task: task, queue: delivery.lease.queue)
         var metadata = self.metadata(of: delivery)
         metadata["failure"] = "\(failure.type)"
         metadata["reason"] = "\(reason)"
         self.logger.error("job failed for good", metadata: metadata)
+        return true
     }
 
-    private func revoke(_ delivery: Delivery, _ message: TaskMessage, task: String, reason: String) async {
+    /// Why a job is called off, in Celery's words.
+    private enum Revocation: String {
+        case expired, revoked, terminated
+    }
+
+    private func revoke(_ delivery: Delivery, _ message: TaskMessage, task: String, _ reason: Revocation) async {
         var status = self.status(of: message, .revoked)
-        status.failure = .revoked(reason)
+        status.failure = .revoked(reason.rawValue)
         guard await self.conclude(status, message, delivery) else { return }
         let isDone = await self.attempt("drop a revoked job", delivery) { try await self.queue.broker.acknowledge(delivery.lease) }
         guard isDone else { return }
         self.queue.metrics.count(.revoked, task: task, queue: delivery.lease.queue)
-        self.logger.info("job revoked: \(reason)", metadata: self.metadata(of: delivery))
+        self.monitor?.tell(.revoked(message.id, isTerminated: reason == .terminated, isExpired: reason == .expired))
+        self.logger.info("job revoked: \(reason.rawValue)", metadata: self.metadata(of: delivery))
     }
 
     private func status(of message: TaskMessage, _ state: JobState) -> JobStatus {

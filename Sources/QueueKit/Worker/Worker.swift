@@ -27,6 +27,9 @@ public import ServiceLifecycle
 /// end is left behind when ``Configuration/cancellationGrace`` is over, and its job returns when its lease ends. Cancelling the
 /// task that runs the worker is a shutdown without grace.
 ///
+/// **Monitoring** is off unless ``Configuration/monitoring`` is set: then Flower lists the worker and its jobs, and `celery inspect` and
+/// `celery control` reach it. A job that was revoked does not begin; `shutdown` is a shutdown as above.
+///
 /// A worker can be run once.
 public final class Worker: Service {
     /// How a worker behaves; right when empty.
@@ -44,6 +47,8 @@ public final class Worker: Service {
         public var grace: Duration = .seconds(20)
         /// How long handlers may take to end once they have been cancelled by a shutdown.
         public var cancellationGrace: Duration = .seconds(5)
+        /// How the worker is seen by Flower and steered by `celery control`; `nil`: it is not.
+        public var monitoring: WorkerMonitoring?
         /// Where the jitter of retries comes from.
         public var random = RandomSource.system
 
@@ -56,6 +61,8 @@ public final class Worker: Service {
     let name: String
     let logger: Logger
     let slots: WorkerSlots
+    /// `nil` when nobody watches.
+    let monitor: WorkerMonitor?
 
     /// - Parameters:
     ///   - queue: whose broker, results, middleware and time are used.
@@ -76,7 +83,9 @@ public final class Worker: Service {
         let limits = WorkerEngine.Limits(
             concurrency: max(1, concurrency), lease: max(configuration.lease, .milliseconds(1)), grace: configuration.grace,
             cancellationGrace: configuration.cancellationGrace)
-        self.slots = WorkerSlots(limits: limits, broker: queue.broker, time: queue.time, logger: logger)
+        let slots = WorkerSlots(limits: limits, broker: queue.broker, time: queue.time, logger: logger)
+        self.slots = slots
+        self.monitor = Self.monitor(queue, handlers, configuration, concurrency: limits.concurrency, slots, logger)
     }
 
     /// Takes and runs jobs until the worker is shut down; see the type for what shutting down means.
@@ -87,7 +96,7 @@ public final class Worker: Service {
         defer { self.logger.info("worker stopped") }
         try await withGracefulShutdownHandler {
             try await withTaskCancellationHandler {
-                try await self.takeJobs()
+                if let monitor { try await monitor.watch(during: self.takeJobs) } else { try await self.takeJobs() }
             } onCancel: {
                 self.slots.shutdownNow()
             }
@@ -112,8 +121,10 @@ public final class Worker: Service {
         return count
     }
 
-    var sourceQueues: [String] {
-        self.configuration.queues.isEmpty ? [self.queue.configuration.defaultQueue] : self.configuration.queues
+    var sourceQueues: [String] { Self.sourceQueues(self.queue, self.configuration) }
+
+    static func sourceQueues(_ queue: JobQueue, _ configuration: Configuration) -> [String] {
+        configuration.queues.isEmpty ? [queue.configuration.defaultQueue] : configuration.queues
     }
 
     func receive(limit: Int, waits: Bool) async throws -> [Delivery] {

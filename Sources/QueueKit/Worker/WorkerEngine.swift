@@ -35,6 +35,7 @@ struct WorkerEngine {
         case cancelAtSoftLimit(Slot)
         case giveUpAtHardLimit(Slot)
         case giveUpLease(Slot)
+        case giveUpRevoked(Slot)
         case cancelForShutdown(Slot)
     }
 
@@ -50,6 +51,7 @@ struct WorkerEngine {
         case softLimit
         case shutdown
         case lease
+        case revocation
     }
 
     private struct Job {
@@ -144,6 +146,16 @@ struct WorkerEngine {
     mutating func leaseRefused(_ slot: Slot) -> Effect? {
         guard self.jobs[slot]?.isSettled == false, self.jobs[slot]?.holdsLease == true else { return nil }
         return self.loseLease(slot)
+    }
+
+    /// Somebody called a job off while its handler runs.
+    mutating func revoke(_ slot: Slot) -> Effect? {
+        guard var job = self.jobs[slot], job.handlerRuns, job.holdsLease, !job.isSettled else { return nil }
+        job.softLimit = nil
+        job.hardLimit = nil
+        job.cancellation = .revocation
+        self.jobs[slot] = job
+        return .giveUpRevoked(slot)
     }
 
     mutating func shutdown(at now: Instant) {

@@ -138,6 +138,7 @@ final class WorkerSlots: Sendable {
         case (_, .lease): .lostLease
         case (.success(let value), _): .returned(value)
         case (.failure, .shutdown): .interrupted
+        case (.failure, .revocation): .revoked
         case (.failure(let error), .softLimit): .exceededSoftLimit(softLimit ?? .zero, error)
         case (.failure(let error), nil): .threw(error)
         }
@@ -152,6 +153,12 @@ final class WorkerSlots: Sendable {
         self.changed.raise()
         self.deadlinesChanged()
         return cancellation
+    }
+
+    /// Ends jobs that were called off: their handlers are cancelled, and not waited for.
+    func revoke(_ slots: [Slot]) {
+        self.perform(self.state.withLock { state in slots.compactMap { state.engine.revoke($0) } })
+        self.deadlinesChanged()
     }
 
     func holdsLease(_ slot: Slot) -> Bool {
@@ -183,6 +190,7 @@ final class WorkerSlots: Sendable {
             case .cancelAtSoftLimit(let slot), .cancelForShutdown(let slot): self.cancelHandler(slot)
             case .giveUpAtHardLimit(let slot): self.giveUp(slot) { .exceededHardLimit($0.hardLimit ?? .zero) }
             case .giveUpLease(let slot): self.giveUp(slot) { _ in .lostLease }
+            case .giveUpRevoked(let slot): self.giveUp(slot) { _ in .revoked }
             }
         }
     }

@@ -19,8 +19,11 @@ public import ScaleCore
 /// **Delays** are kept by the server, in whole seconds and rounded up, by the queues of Celery's native delayed delivery. They are
 /// counted by no queue and purged with none.
 ///
+/// **Monitoring**: a worker with ``Worker/Configuration/monitoring`` is seen by Flower and reached by `celery inspect` and `celery control`,
+/// over a connection of its own.
+///
 /// **Losses** are counted on classic queues in a header that a message gets when it comes back, on quorum queues by RabbitMQ.
-public final class RabbitMQBroker: Broker {
+public final class RabbitMQBroker: Broker, MonitoredBroker {
     /// The type with which queues are declared. All who use a queue must agree.
     public enum QueueKind: Hashable, Sendable {
         case classic
@@ -55,6 +58,8 @@ public final class RabbitMQBroker: Broker {
     }
 
     public let capabilities: BrokerCapabilities
+    /// The way to Flower and to Celery's remote control, in Celery's exchanges of the same virtual host.
+    public let monitorTransport: any MonitorTransport
 
     private let answerTimeout: Duration
     private let open: @Sendable (_ purpose: String, @escaping @Sendable (AMQPEvent) -> Void) async throws -> AMQPConnection
@@ -92,6 +97,11 @@ public final class RabbitMQBroker: Broker {
         self.control = AMQPLink { try await open("control", $0) }
         let topology = QueueTopology(
             kind: configuration.queueKind, maximumPriority: configuration.maximumPriority, deadLetterSuffix: configuration.deadLetterSuffix)
+        self.monitorTransport = RabbitMQMonitorTransport(
+            open: { try await open("monitor", $0) },
+            brokerFacts: RabbitMQMonitorTransport.facts(
+                of: endpoint, heartbeat: configuration.heartbeat, connectTimeout: configuration.connectTimeout),
+            queueArguments: topology.arguments)
         let sender = MessageSender(topology: topology, publisher: self.publisher, control: self.control, time: time)
         self.sender = sender
         self.consumer = Consumer(

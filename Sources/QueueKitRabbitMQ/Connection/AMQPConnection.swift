@@ -261,9 +261,11 @@ actor AMQPConnection {
         }
     }
 
-    func consume(_ queue: String, tag: String) throws(AMQPFailure) {
+    /// - Parameter acknowledges: whether deliveries are settled; otherwise the server forgets them as it sends them.
+    func consume(_ queue: String, tag: String, acknowledges: Bool = true) throws(AMQPFailure) {
         try self.call("basic.consume") { handle, arena throws(AMQPFailure) in
-            _ = amqp_basic_consume(handle.state, Self.channel, arena.bytes(queue), arena.bytes(tag), 0, 0, 0, arena.table([:]))
+            _ = amqp_basic_consume(
+                handle.state, Self.channel, arena.bytes(queue), arena.bytes(tag), 0, acknowledges ? 0 : 1, 0, arena.table([:]))
             try handle.check("basic.consume")
         }
     }

@@ -18,9 +18,8 @@ struct QueueTopology: Sendable {
 
     /// A direct exchange and a queue of one name, both durable, bound by that name.
     func declare(_ queue: String, on connection: AMQPConnection) async throws {
-        var arguments = self.kindArguments
-        if let maximumPriority, self.kind == .classic { arguments["x-max-priority"] = .integer(Int64(maximumPriority)) }
-        try await self.turnstile.run { [arguments] in
+        let arguments = self.arguments
+        try await self.turnstile.run {
             try await connection.declareExchange(queue, type: "direct")
             try await connection.declareQueue(queue, arguments: arguments)
             try await connection.bindQueue(queue, to: queue, key: queue)
@@ -32,6 +31,13 @@ struct QueueTopology: Sendable {
         try await self.turnstile.run {
             try await connection.declareQueue(self.deadLetterQueue(of: queue), arguments: self.kindArguments)
         }
+    }
+
+    /// With which a queue of jobs is declared.
+    var arguments: JSONObject {
+        var arguments = self.kindArguments
+        if let maximumPriority, self.kind == .classic { arguments["x-max-priority"] = .integer(Int64(maximumPriority)) }
+        return arguments
     }
 
     private var kindArguments: JSONObject {

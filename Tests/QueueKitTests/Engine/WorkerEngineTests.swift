@@ -20,6 +20,29 @@ import Testing
         #expect(engine.nextStep() == .receive(limit: 2))
     }
 
+    @Test func `a job is called off while its handler runs, and only then; its limits are over and its slot is not free yet`() throws {
+        var engine = WorkerEngine(limits: Self.limits)
+        let slot = try Self.admit(&engine, at: 0)
+        #expect(engine.revoke(slot) == nil)
+        _ = engine.handlerStarts(slot, softLimit: .seconds(1), hardLimit: .seconds(2), at: Self.at(0))
+        #expect(engine.revoke(slot) == .giveUpRevoked(slot))
+        #expect(engine.tick(at: Self.at(5)) == [])
+        engine.settled(slot)
+        #expect(engine.occupiedSlots == 1)
+        #expect(engine.revoke(slot) == nil)
+        #expect(engine.handlerEnded(slot) == .revocation)
+        #expect(engine.occupiedSlots == 0)
+        #expect(engine.revoke(slot) == nil)
+    }
+
+    @Test func `a job whose lease is lost cannot be called off`() throws {
+        var engine = WorkerEngine(limits: Self.limits)
+        let slot = try Self.admit(&engine, at: 0)
+        _ = engine.handlerStarts(slot, softLimit: nil, hardLimit: nil, at: Self.at(0))
+        _ = engine.leaseRefused(slot)
+        #expect(engine.revoke(slot) == nil)
+    }
+
     @Test func `a slot is free again when the message is settled and the handler has ended`() throws {
         var engine = WorkerEngine(limits: Self.limits)
         let first = try Self.admit(&engine, at: 0)
@@ -168,7 +191,8 @@ import Testing
                     for effect in engine.tick(at: now) {
                         switch effect {
                         case .giveUpLease(let slot): try expect(givenUp.insert(slot).inserted, "given up twice")
-                        case .cancelAtSoftLimit(let slot), .giveUpAtHardLimit(let slot), .cancelForShutdown(let slot):
+                        case .cancelAtSoftLimit(let slot), .giveUpAtHardLimit(let slot), .cancelForShutdown(let slot),
+                            .giveUpRevoked(let slot):
                             try expect(handlers.contains(slot), "a handler that does not run was cancelled")
                         case .extend(let slots):
                             try expect(
@@ -204,6 +228,7 @@ import Testing
         #expect(Self.decision(.threw(permanent)) == .fail(permanent))
         #expect(Self.decision(.interrupted) == .release)
         #expect(Self.decision(.lostLease) == .abandon)
+        #expect(Self.decision(.revoked) == .revoke)
         #expect(Self.decision(.exceededHardLimit(.seconds(1))) == .fail(.hardTimeLimit(.seconds(1))))
         #expect(
             Self.decision(.exceededSoftLimit(.seconds(1), CancellationError())) == .retry(after: .seconds(1), .softTimeLimit(.seconds(1))))

@@ -1,0 +1,37 @@
+/// How a worker is seen and steered from outside, by Celery's own means: events and remote control.
+///
+/// ```swift
+/// configuration.monitoring = .init()   // Flower lists the worker; `celery inspect` and `celery control` reach it
+/// ```
+///
+/// **Seen:** the worker announces itself, sends a heartbeat, and tells what becomes of its jobs. **Steered:** it answers `ping`, `stats`,
+/// `active`, `registered`, `active_queues` and the other questions of `celery inspect`, and obeys `revoke`, `terminate`, `shutdown` and the
+/// switches for events.
+///
+/// Monitoring never stands in a job's way: what is to be told waits in a bounded buffer for a connection of its own, and is dropped and
+/// counted (`queuekit_monitor_dropped`) when that takes nothing. Whoever may use the broker may ask and command, as with Celery.
+public struct WorkerMonitoring: Sendable {
+    /// The worker's name among its peers, `name@host`; the host is added where there is no `@`. `nil`: the worker's own name, or `swift`.
+    /// Two workers of one name are one to their watchers: only one of them is reached.
+    public var node: String?
+    /// Whether the worker tells of its jobs from the start, as Celery's `-E`; otherwise when it is asked to, which Flower does every 5 s.
+    public var sendsTaskEvents = true
+    /// Every how often the worker says that it is alive. Watchers take it for gone after twice this time. At least 100 ms.
+    public var heartbeat: Duration = .seconds(2)
+    /// Whether commands are obeyed: `revoke`, `terminate`, `shutdown`, `enable_events`, `disable_events`. Questions are answered in any case.
+    public var acceptsControl = true
+    /// Whether watchers see the arguments of jobs that run and the results of those that ended; otherwise that there are some. Results are
+    /// cut at 1 KiB. What a message says of its own arguments for this purpose (`argsrepr`) is shown in any case.
+    public var showsValues = true
+    /// How many events wait for a server that takes none; then the oldest are dropped.
+    public var bufferedEvents = 4096
+    /// Celery's settings `event_exchange` and `control_exchange`, which all workers and watchers share.
+    public var eventExchange = "celeryev"
+    public var controlExchange = "celery"
+    /// The way to the watchers; `nil` is the one of the worker's broker, which must be a ``MonitoredBroker``.
+    public var transport: (any MonitorTransport)?
+
+    public init(node: String? = nil) {
+        self.node = node
+    }
+}
