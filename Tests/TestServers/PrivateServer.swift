@@ -104,7 +104,7 @@ public class PrivateServer: @unchecked Sendable {
 
 extension PrivateServer {
     /// A port on which nobody listened a moment ago.
-    private static func freePort() throws -> Int {
+    public static func freePort() throws -> Int {
         let descriptor = Self.makeSocket()
         defer { close(descriptor) }
         var address = Self.loopback(port: 0)
