@@ -60,10 +60,9 @@ public struct RedisResultStore: ResultStore {
     ///   may have been recorded; `.closed` after the client's shutdown.
     @discardableResult public func record(_ status: JobStatus) async throws -> Bool {
         let value = StoredResult.bytes(of: status)
-        guard value.count <= self.configuration.limits.maximumBytes else {
+        guard value.count <= self.maximumBytes else {
             throw QueueError(
-                code: .messageTooLarge,
-                message: "the status has \(value.count) bytes, the limit is \(self.configuration.limits.maximumBytes)", job: status.id)
+                code: .messageTooLarge, message: "the status has \(value.count) bytes, the limit is \(self.maximumBytes)", job: status.id)
         }
         let isPending = status.state == .pending
         var foreign: [UInt8] = []
@@ -71,7 +70,10 @@ public struct RedisResultStore: ResultStore {
         for _ in 0..<8 {
             let reply = try await self.run(
                 ResultScript.record, status.id,
-                [RedisArgument(value), RedisArgument(self.retentionSeconds), isPending ? 1 : 0, RedisArgument(foreign)])
+                [
+                    RedisArgument(value), RedisArgument(self.retentionSeconds), isPending ? 1 : 0, RedisArgument(foreign),
+                    RedisArgument(self.maximumBytes),
+                ])
             switch reply {
             case .integer(let answer): return answer == 1
             case .bulk(let known):
@@ -91,6 +93,8 @@ public struct RedisResultStore: ResultStore {
         }
     }
 
+    private var maximumBytes: Int { max(0, self.configuration.limits.maximumBytes) }
+
     /// For the script: 0 is for ever. Bounded by what Redis can count.
     private var retentionSeconds: Int64 {
         guard let retention = self.configuration.retention else { return 0 }
@@ -106,15 +110,17 @@ public struct RedisResultStore: ResultStore {
 
     /// - Throws: ``QueueError``: `.undecodableResult` when something stands at the job's key that cannot be read; `.unavailable`, `.closed`.
     public func status(of id: JobID) async throws -> JobStatus? {
-        let value: [UInt8]?
+        let value: [UInt8]
         do {
-            value = try await self.redis.get(self.keys.key(of: id))
+            // One byte more than may be read: enough to know that a value is too long, however long it is. Of no value it makes an empty one.
+            let range = [RedisArgument(self.keys.key(of: id)), 0, RedisArgument(self.maximumBytes)]
+            guard let bytes = try await self.redis.send(RedisCommand("GETRANGE", range)).bytes else { throw self.unexpectedReply(for: id) }
+            value = bytes
         } catch let error as RedisError where error.serverError?.kind == "WRONGTYPE" {
             throw Self.unreadable("it is no string", id)
         } catch {
             throw self.error(for: error, id)
         }
-        guard let value else { return nil }
         switch StoredResult(value, of: id, limits: self.configuration.limits) {
         case .nothing: return nil
         case .status(let status): return status

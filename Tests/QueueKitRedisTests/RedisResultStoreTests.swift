@@ -184,6 +184,19 @@ struct RedisResultStoreTests {
         #expect(try await self.store.status(of: id)?.result == 1)
     }
 
+    @Test func `of a value that is too long no more is fetched than shows it`() async throws {
+        // A reply over the client's limit would cost all its callers the connection.
+        let server = try await PrivateRedis.running()
+        var configuration = RedisConfiguration()
+        configuration.replyLimits.bulkBytes = 5 * 1024 * 1024
+        let redis = try RedisClient(server.url, configuration: configuration)
+        let store = RedisResultStore(redis)
+        let id = JobID()
+        try await redis.send(RedisCommand("SETRANGE", [.init(self.key(id)), .init(50 * 1024 * 1024), "]"]))
+        #expect(try await expectThrows(QueueError.self) { try await store.status(of: id) }.code == .undecodableResult)
+        #expect(try await !store.record(Self.success(id)))
+    }
+
     @Test func `an empty value is none`() async throws {
         let id = JobID()
         try await self.plant("", for: id)
@@ -235,7 +248,7 @@ struct RedisResultStoreTests {
         let wait = PendingCall { try await store.finalStatus(of: id, within: .seconds(3600)) }
         // Before it waits, and once it listens.
         try await eventually("it has looked twice") {
-            try await other.send(RedisCommand("INFO", ["commandstats"])).string?.contains("cmdstat_get:calls=2,") == true
+            try await other.send(RedisCommand("INFO", ["commandstats"])).string?.contains("cmdstat_getrange:calls=2,") == true
         }
         _ = try await other.send(RedisCommand("SET", [.init(self.key(id)), .init(Self.celeryValue(id, "SUCCESS"))]))
         let killed = try await other.send(RedisCommand("CLIENT", ["KILL", "TYPE", "pubsub"]))

@@ -13,13 +13,14 @@ enum ResultScript {
         """
 
     /// `ARGV`: the value; for how many seconds, 0 for ever; 1 when it is `PENDING`; a value without a state in its place that may be
-    /// replaced, or nothing. Answers 1 for "recorded", 0 for "kept what was there", or the value that stands there when it has no state
-    /// in its place.
+    /// replaced, or nothing; the longest value in bytes that can be read. Answers 1 for "recorded", 0 for "kept what was there", or the
+    /// value that stands there when it has no state in its place. One that is too long for that is kept.
     static let record = RedisScript(
         prelude + """
             if state then
                 if state == 'SUCCESS' or ARGV[3] == '1' then return 0 end
             elseif known and known ~= ARGV[4] then
+                if #known > tonumber(ARGV[5]) then return 0 end
                 return known
             end
             if ARGV[2] == '0' then
