@@ -40,6 +40,11 @@ public struct TaskMessage: Hashable, Sendable {
         self.id = id
     }
 
+    /// Whether something shall follow this call: an entry of ``embed`` that is neither `null` nor an empty list.
+    package var hasFollowers: Bool {
+        self.embed.contains { !$0.value.isNull && $0.value.arrayValue?.isEmpty != true }
+    }
+
     /// `{"callbacks": null, "errbacks": null, "chain": null, "chord": null}`
     public static let emptyEmbed: JSONObject = ["callbacks": nil, "errbacks": nil, "chain": nil, "chord": nil]
 

@@ -66,6 +66,9 @@ extension Worker {
             return await self.revoke(delivery, message, task: message.task, .revoked)
         }
         self.queue.metrics.count(.started, task: message.task, queue: delivery.lease.queue)
+        if message.hasFollowers {
+            self.logger.warning("what shall follow this job (callbacks, chain, chord) is not sent", metadata: self.metadata(of: delivery))
+        }
         let begin = self.queue.time.now()
         let context = self.context(of: message, delivery)
         let outcome = await self.slots.run(

@@ -22,6 +22,9 @@ public import ServiceLifecycle
 /// lost more often than ``Configuration/maximumLosses`` fails with `WorkerLostError`. Messages that no worker can run (malformed, unknown
 /// task, wrong arguments) fail at once. All of these become dead letters, which the broker keeps.
 ///
+/// **What follows a job** in Celery's canvas (callbacks, the rest of a chain, a chord) is not sent by this worker: such a job runs for itself,
+/// and a warning is logged.
+///
 /// **Shutdown** (a graceful shutdown of its `ServiceGroup`): no more messages are taken; running jobs get ``Configuration/grace`` to end,
 /// then their tasks are cancelled; a job that ends by that is given back to the broker at no cost. A handler that still does not
 /// end is left behind when ``Configuration/cancellationGrace`` is over, and its job returns when its lease ends. Cancelling the

@@ -39,6 +39,8 @@ import Testing
     @Test func `what rides with a call of Celery's is kept as it came`() throws {
         let task = try TaskMessage(CeleryVectors.message("chain"))
         let steps = try #require(task.embed["chain"]?.arrayValue)
+        #expect(task.hasFollowers)
+        #expect(try !TaskMessage(Self.plain()).hasFollowers)
         // In reverse: the next step is the last one.
         #expect(steps.compactMap { $0.objectValue?["task"]?.stringValue } == ["proj.tsum", "proj.add"])
     }
