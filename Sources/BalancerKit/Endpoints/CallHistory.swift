@@ -12,6 +12,8 @@ public struct CallHistory: Sendable {
     private var others: [Entry] = []
     /// Whether the call has gone over to the backup endpoints, from which it does not return.
     var usesBackups = false
+    /// What belongs together has the same key: strategies such as ``KeyHash`` send it to the same endpoint. Others do not ask for it.
+    public var key: [UInt8]?
 
     public init() {}
 

@@ -6,6 +6,9 @@ public struct Candidates: Sendable {
     /// Positions to indices of `members`. Keeps its capacity, so that a pick allocates nothing.
     private var usable: [Int] = []
 
+    /// What the call's endpoint is chosen by, see ``CallHistory/key``.
+    public internal(set) var key: [UInt8]?
+
     /// How many endpoints there are to choose from; never 0 when a strategy is asked.
     public var count: Int { self.usable.count }
 
@@ -62,6 +65,9 @@ public struct Candidates: Sendable {
             if self.members[index].obstacle(at: second, isAlone: isAlone) == nil { self.usable.append(index) }
         }
     }
+
+    /// The position of a member; nil where it cannot be picked at present. O(candidates).
+    func position(ofMember index: Int) -> Int? { self.usable.firstIndex(of: index) }
 
     func index(at position: Int) -> Int? {
         self.usable.indices.contains(position) ? self.usable[position] : nil

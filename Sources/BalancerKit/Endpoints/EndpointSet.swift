@@ -72,6 +72,7 @@ public struct EndpointSet: Sendable {
     }
 
     private mutating func collect(_ history: inout CallHistory, at second: Int64) {
+        if !self.isRoundRobin { self.candidates.key = history.key }
         self.mark(history, as: true)
         defer { self.mark(history, as: false) }
         if !history.usesBackups {
