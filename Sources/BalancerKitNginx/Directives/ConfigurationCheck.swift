@@ -93,7 +93,9 @@ struct ConfigurationCheck {
     private func checkCertificate(of server: Int) throws(NginxError) {
         var isTLS = false
         for index in self.scope.own("listen", in: server) where try ListenAddress(self.tree.nodes[index]).isTLS { isTLS = true }
-        guard isTLS, self.scope.inherited("ssl_certificate", in: server).isEmpty else { return }
+        let refuses =
+            self.scope.inherited("ssl_reject_handshake", in: server).last?.words.last.flatMap { NginxQuantity.flag($0.bytes) } ?? false
+        guard isTLS, !refuses, self.scope.inherited("ssl_certificate", in: server).isEmpty else { return }
         throw .invalid(#"no "ssl_certificate" is defined for the "listen ... ssl" directive"#, self.tree.nodes[server])
     }
 

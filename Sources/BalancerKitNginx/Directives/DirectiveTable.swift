@@ -49,12 +49,12 @@ enum DirectiveTable {
         location sl 12{ any* +
         listen s 1+ any* +
         server_name s 1+ any* +
-        alias l 1 any !
-        root hsli 1 any -
+        alias l 1 any +
+        root hsli 1 any +
         internal l 0 any !
         limit_except l 1+{ any !
-        types hsl 0{ any* -
-        default_type hsl 1 any -
+        types hsl 0{ any* +
+        default_type hsl 1 any +
         types_hash_max_size hsl 1 number -
         types_hash_bucket_size hsl 1 number -
         variables_hash_max_size h 1 number -
@@ -99,7 +99,7 @@ enum DirectiveTable {
         lingering_time hsl 1 msec -
         lingering_timeout hsl 1 msec -
         reset_timedout_connection hsl 1 flag -
-        absolute_redirect hsl 1 flag -
+        absolute_redirect hsl 1 flag +
         server_name_in_redirect hsl 1 flag -
         port_in_redirect hsl 1 flag -
         msie_padding hsl 1 flag -
@@ -108,10 +108,10 @@ enum DirectiveTable {
         log_subrequest hsl 1 flag -
         recursive_error_pages hsl 1 flag -
         server_tokens hsl 1 off|on|build -
-        if_modified_since hsl 1 off|exact|before -
-        max_ranges hsl 1 number -
+        if_modified_since hsl 1 off|exact|before +
+        max_ranges hsl 1 number +
         chunked_transfer_encoding hsl 1 flag -
-        etag hsl 1 flag -
+        etag hsl 1 flag +
         error_page hsli 2+ any* -
         post_action hsli 1 any !
         open_file_cache hsl 12 any -
@@ -121,8 +121,8 @@ enum DirectiveTable {
         resolver hsl 1+ any -
         resolver_timeout hsl 1 msec -
         auth_delay hsl 1 msec -
-        disable_symlinks hsl 12 any -
-        try_files sl 2+ any !
+        disable_symlinks hsl 12 any +
+        try_files sl 2+ any +
 
         """
 
@@ -209,24 +209,24 @@ enum DirectiveTable {
         keepalive_timeout u 1 msec +
         least_conn u 0 any* +
         random u 012 any* +
-        ip_hash u 0 any* !
-        hash u 12 any* !
+        ip_hash u 0 any* +
+        hash u 12 any* +
         zone u 12 any -
 
         """
 
-    /// `ngx_http_ssl_module` and `ngx_http_v2_module`. Without `listen … ssl`, which is refused, they do nothing in nginx either.
+    /// `ngx_http_ssl_module` and `ngx_http_v2_module`.
     private static let tls = """
         ssl hs 1 flag !
-        ssl_certificate hs 1 any* -
-        ssl_certificate_key hs 1 any* -
+        ssl_certificate hs 1 any* +
+        ssl_certificate_key hs 1 any* +
         ssl_password_file hs 1 any -
         ssl_dhparam hs 1 any -
         ssl_ecdh_curve hs 1 any -
-        ssl_protocols hs 1+ SSLv2,SSLv3,TLSv1,TLSv1.1,TLSv1.2,TLSv1.3 -
+        ssl_protocols hs 1+ SSLv2,SSLv3,TLSv1,TLSv1.1,TLSv1.2,TLSv1.3 +
         ssl_ciphers hs 1 any -
         ssl_buffer_size hs 1 size -
-        ssl_verify_client hs 1 off|on|optional|optional_no_ca -
+        ssl_verify_client hs 1 off|on|optional|optional_no_ca !
         ssl_verify_depth hs 1 number -
         ssl_client_certificate hs 1 any -
         ssl_trusted_certificate hs 1 any -
@@ -245,7 +245,7 @@ enum DirectiveTable {
         ssl_stapling_verify hs 1 flag -
         ssl_early_data hs 1 flag -
         ssl_conf_command hs 2 any* -
-        ssl_reject_handshake hs 1 flag -
+        ssl_reject_handshake hs 1 flag +
         http2_max_concurrent_streams hs 1 number -
         http2_recv_timeout hs 1 msec -
         http2_body_preread_size hs 1 size -
@@ -261,7 +261,7 @@ enum DirectiveTable {
         add_header hsli 23 any* !
         add_trailer hsli 23 any* !
         expires hsli 12 any -
-        index hsl 1+ any* -
+        index hsl 1+ any* +
         autoindex hsl 1 flag -
         autoindex_exact_size hsl 1 flag -
         autoindex_format hsl 1 html|json|jsonp|xml -
@@ -305,16 +305,16 @@ enum DirectiveTable {
         auth_basic_user_file hslx 1 any -
         auth_request hsl 1 any !
         auth_request_set hsl 2 any* !
-        limit_req_zone h 3 any* -
-        limit_req hsl 123 any* !
-        limit_req_log_level hsl 1 info|notice|warn|error -
-        limit_req_status hsl 1 number -
-        limit_req_dry_run hsl 1 flag -
-        limit_conn_zone h 2 any* -
-        limit_conn hsl 2 any* !
-        limit_conn_log_level hsl 1 info|notice|warn|error -
-        limit_conn_status hsl 1 number -
-        limit_conn_dry_run hsl 1 flag -
+        limit_req_zone h 3 any* +
+        limit_req hsl 123 any* +
+        limit_req_log_level hsl 1 info|notice|warn|error +
+        limit_req_status hsl 1 number +
+        limit_req_dry_run hsl 1 flag +
+        limit_conn_zone h 2 any* +
+        limit_conn hsl 2 any* +
+        limit_conn_log_level hsl 1 info|notice|warn|error +
+        limit_conn_status hsl 1 number +
+        limit_conn_dry_run hsl 1 flag +
         set_real_ip_from hsl 1 any* !
         real_ip_header hsl 1 any -
         real_ip_recursive hsl 1 flag -

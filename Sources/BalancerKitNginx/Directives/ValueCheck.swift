@@ -57,9 +57,40 @@ extension ValueCheck {
         case "listen": _ = try ListenAddress(self.statement)
         case "location": _ = try LocationMatch(self.statement)
         case "proxy_pass": _ = try ProxyTarget(self.statement)
-        case "proxy_set_header", "return", "add_header":
+        case "limit_req_zone", "limit_conn_zone": _ = try ZoneArguments(self.statement)
+        case "limit_req": _ = try RequestLimitArguments(self.statement)
+        case "hash": try self.checkHash()
+        case "return": try self.checkReturn()
+        case "server_name": try self.checkNames()
+        case "proxy_set_header", "add_header":
             for argument in self.statement.arguments { _ = try VariableNames.inside(argument.bytes, at: self.statement.place) }
         default: break
+        }
+    }
+
+    private func checkHash() throws(NginxError) {
+        if self.statement.words.count == 3, self.statement.words[2].text != "consistent" {
+            throw self.error("invalid parameter \"\(self.statement.words[2].text)\"")
+        }
+    }
+
+    private func checkReturn() throws(NginxError) {
+        let words = Array(self.statement.arguments)
+        if let status = NginxQuantity.number(words[0].bytes) {
+            guard status <= 999 else { throw self.error("invalid return code \"\(words[0].text)\"") }
+        } else {
+            let isURL = ["http://", "https://", "$scheme"].contains { words[0].text.lowercased().hasPrefix($0) }
+            guard words.count == 1, isURL else { throw self.error("invalid return code \"\(words[0].text)\"") }
+        }
+        for word in words { _ = try VariableNames.inside(word.bytes, at: self.statement.place) }
+    }
+
+    private func checkNames() throws(NginxError) {
+        for word in self.statement.arguments {
+            let name = word.text
+            let isBadMask = name.hasPrefix("*") && (name.utf8.count < 3 || !name.hasPrefix("*."))
+            guard !isBadMask, name != "." else { throw self.error("invalid server name or wildcard \"\(name)\"") }
+            guard name != "~" else { throw self.error("empty regex in server name \"~\"") }
         }
     }
 

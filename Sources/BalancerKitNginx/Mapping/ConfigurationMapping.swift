@@ -5,41 +5,57 @@ import BalancerKitProxy
 struct ConfigurationMapping {
     let scope: DirectiveScope
     private let context: NginxContext
+    /// Where relative names begin, without the last slash.
+    let prefix: String
     var report = CompatibilityReport()
     /// The block that stands for `http`; the top in a fragment.
-    private var http = -1
+    private(set) var http = -1
     var upstreams: [String: UpstreamConfiguration] = [:]
+    /// Variables of `map`s that follow `$http_upgrade`.
+    private(set) var upgradeVariables: Set<String> = []
 
-    init(_ scope: DirectiveScope, _ context: NginxContext) {
+    init(_ scope: DirectiveScope, _ context: NginxContext, prefix: String) {
         self.scope = scope
         self.context = context
+        self.prefix = prefix
     }
 
-    mutating func map() throws(NginxError) -> ProxyConfiguration {
+    /// One proxy for each address, in the order in which the addresses are mentioned.
+    mutating func map() throws(NginxError) -> [ProxyConfiguration] {
         if self.context == .main {
             guard let http = self.scope.own("http", in: -1).first else { throw .unsupported("there is no \"http\" to serve", at: nil) }
             self.http = http
         }
         try self.account()
+        self.mapUpgradeVariables()
         for index in self.scope.own("upstream", in: self.http) { try self.mapUpstream(index) }
-        let server = try self.onlyServer()
-        let locations = try self.locations(of: server)
-        var proxy = ProxyConfiguration(routes: locations.map(\.route))
-        try self.mapListen(server, to: &proxy)
-        try self.mapProcess(to: &proxy)
-        try self.mapServer(server, to: &proxy)
-        try self.mapShared(locations, server, to: &proxy)
+        let zones = try self.zones()
+        var proxies: [ProxyConfiguration] = []
+        for group in try self.listenGroups() {
+            var proxy = try self.proxy(for: group)
+            (proxy.requestZones, proxy.connectionZones) = zones.used(by: proxy)
+            if !proxies.isEmpty {
+                self.report.differs(group.node ?? self.scope.node(group.servers[0].block), "this address is served by a proxy of its own")
+            }
+            proxies.append(proxy)
+        }
         self.sortReport()
-        return proxy
+        return proxies
     }
 
-    private func onlyServer() throws(NginxError) -> Int {
-        let servers = self.scope.own("server", in: self.http)
-        guard let first = servers.first else { throw .unsupported("there is no \"server\" to serve", at: nil) }
-        guard servers.count == 1 else {
-            throw .unsupported("the embedded proxy has one \"server\": this is a second one", at: self.scope.node(servers[1]).place)
-        }
-        return first
+    private mutating func proxy(for group: ListenGroup) throws(NginxError) -> ProxyConfiguration {
+        var servers: [MappedServer] = []
+        for server in group.servers { servers.append(try self.mapServer(server.block, port: group.port)) }
+        let usual = group.defaultIndex
+        var proxy = ProxyConfiguration(routes: servers[usual].routes)
+        try self.map(group, to: &proxy)
+        try self.mapProcess(to: &proxy)
+        try self.mapUsualServer(servers[usual], to: &proxy)
+        try self.mapShared(servers, to: &proxy)
+        try self.mapHosts(servers, usual: usual, to: &proxy)
+        try self.mapTLS(group, servers, to: &proxy)
+        Self.unify(&proxy)
+        return proxy
     }
 
     private mutating func sortReport() {
@@ -80,10 +96,28 @@ struct ConfigurationMapping {
         return switch node.name {
         case "satisfy", "allow": node.words[1].text == "all"
         case "proxy_pass_request_headers", "proxy_pass_request_body": node.words[1].text.lowercased() == "on"
-        case "auth_basic", "auth_request", "ssl", "ssi", "userid", "dav_methods", "mirror", "proxy_bind", "proxy_cookie_path",
+        case "auth_basic", "auth_request", "ssl", "ssl_verify_client", "ssi", "userid", "dav_methods", "mirror", "proxy_bind",
+            "proxy_cookie_path",
             "proxy_cookie_domain", "proxy_cookie_flags", "random_index":
             node.words[1].text.lowercased() == "off"
         default: false
+        }
+    }
+
+    /// `map $http_upgrade $connection_upgrade { default upgrade; '' close; }`: the one `map` that is understood.
+    private mutating func mapUpgradeVariables() {
+        for index in self.scope.own("map", in: self.http) {
+            let node = self.scope.node(index)
+            if node.words.count == 3, node.words[1].text == "$http_upgrade" {
+                self.upgradeVariables.insert(node.words[2].text)
+            } else {
+                self.report.hasNoEffect(node, "where its variable is used, the file is refused")
+            }
+        }
+        for name in ["geo", "split_clients"] {
+            for index in self.scope.own(name, in: self.http) {
+                self.report.hasNoEffect(self.scope.node(index), "where its variable is used, the file is refused")
+            }
         }
     }
 }

@@ -1,54 +1,112 @@
 import BalancerKit
 import BalancerKitProxy
 
-/// A location as a route, and where it was written.
-struct MappedLocation {
-    var route: ProxyRoute
-    var block: Int
-    /// What `$proxy_host` is in it; nil where requests are refused.
-    var proxyHost: String?
+/// What variables of a location stand for that do not change from request to request, and what its expressions capture.
+struct LocationPlace {
+    var names: [String]
+    var port: Int
+    var groups: [String] = []
+
+    /// Values by variable.
+    var constants: [String: String] {
+        ["server_name": self.names.first ?? "", "server_port": "\(self.port)", "server_protocol_major": "1"]
+    }
 }
 
 extension ConfigurationMapping {
-    /// All locations of a server, nested ones beside the others: as prefixes of their outer ones they are longer, and so come first.
-    mutating func locations(of server: Int) throws(NginxError) -> [MappedLocation] {
-        var locations: [MappedLocation] = []
-        var open = self.scope.own("location", in: server).reversed() as [Int]
-        while let index = open.popLast() {
-            if let location = try self.location(index) { locations.append(location) }
-            open.append(contentsOf: self.scope.own("location", in: index).reversed())
+    private static let deepest = 60
+
+    /// The locations of a block, with those within them.
+    mutating func routes(
+        in block: Int, _ place: LocationPlace, depth: Int, _ forwarding: inout [(block: Int, proxyHost: String)]
+    ) throws(NginxError) -> [ProxyRoute] {
+        var routes: [ProxyRoute] = []
+        var redirected: [String] = []
+        for index in self.scope.own("location", in: block) {
+            let node = self.scope.node(index)
+            guard depth < Self.deepest else {
+                throw .unsupported("the embedded proxy has locations at most \(Self.deepest) deep", at: node.place)
+            }
+            guard let route = try self.route(index, place, depth: depth, &forwarding) else { continue }
+            if route.expression == nil, route.prefix.count > 1, route.prefix.hasSuffix("/"), case .forward = route.action {
+                redirected.append(route.prefix)
+            }
+            routes.append(route)
         }
-        guard !locations.isEmpty else {
-            throw .unsupported("the server has no \"location\" with \"proxy_pass\"", at: self.scope.node(server).place)
-        }
-        return locations
+        for prefix in redirected { routes += try self.redirection(to: prefix, besides: routes) }
+        return routes
     }
 
-    private mutating func location(_ index: Int) throws(NginxError) -> MappedLocation? {
+    /// Where requests to `/a/` are forwarded, nginx redirects `/a` there, unless that is a location of its own.
+    private func redirection(to prefix: String, besides routes: [ProxyRoute]) throws(NginxError) -> [ProxyRoute] {
+        let path = String(prefix.dropLast())
+        guard !routes.contains(where: { $0.expression == nil && $0.prefix == path }) else { return [] }
+        do {
+            var answer = FixedAnswer(redirect: 301, to: try RequestTemplate("\(Self.escaped(prefix))$is_args$args"))
+            answer.makesLocationAbsolute = true
+            var route = ProxyRoute(prefix: path, action: .answer(answer))
+            route.isExact = true
+            return [route]
+        } catch {
+            throw .unsupported("the location \"\(prefix)\" cannot be redirected to: \(error.message)", at: nil)
+        }
+    }
+
+    /// As nginx writes a location's name into a redirection.
+    private static func escaped(_ path: String) -> String {
+        path.utf8.map { byte in
+            let isRisky = byte <= 0x20 || byte >= 0x7F || "\"#%<>?\\^`{|}$".utf8.contains(byte)
+            return isRisky ? "%" + String(UInt16(byte) + 0x100, radix: 16, uppercase: true).dropFirst() : String(UnicodeScalar(byte))
+        }.joined()
+    }
+
+    private mutating func route(
+        _ index: Int, _ place: LocationPlace, depth: Int, _ forwarding: inout [(block: Int, proxyHost: String)]
+    ) throws(NginxError) -> ProxyRoute? {
         let node = self.scope.node(index)
         let match = try LocationMatch(node)
-        switch match.kind {
-        case .prefix, .firmPrefix, .exact: break
-        case .regularExpression:
-            throw .unsupported("a location given by a regular expression is not supported by the embedded proxy", at: node.place)
-        case .named: throw .unsupported("a named location is not supported by the embedded proxy", at: node.place)
+        if match.kind == .named {
+            self.report.hasNoEffect(node, "nothing leads to a named location")
+            return nil
         }
-        guard match.name.hasPrefix("/") else {
+        var place = place
+        var expression: PathExpression?
+        if case .regularExpression(let ignoresCase) = match.kind {
+            do {
+                expression = try PathExpression(match.name, ignoresCase: ignoresCase)
+                place.groups += expression?.groupNames ?? []
+            } catch {
+                throw .unsupported(error.message, at: node.place)
+            }
+        } else if !match.name.hasPrefix("/") {
             throw .unsupported("the embedded proxy compares paths, which begin with a slash", at: node.place)
         }
-        guard let (action, proxyHost) = try self.action(index, match) else { return nil }
-        var route = ProxyRoute(prefix: match.name, action: action)
-        route.isExact = match.kind == .exact
-        return MappedLocation(route: route, block: index, proxyHost: proxyHost)
+        var inner = ProxyRoute(prefix: expression == nil ? match.name : "/", action: .close)
+        inner.isExact = match.kind == .exact
+        inner.isFirm = match.kind == .firmPrefix
+        inner.expression = expression
+        try self.mapAction(index, match, place, to: &inner, &forwarding)
+        inner.limits = try self.limits(index)
+        inner.routes = try self.routes(in: index, place, depth: depth + 1, &forwarding)
+        return inner
     }
 
-    private mutating func action(
-        _ index: Int, _ match: LocationMatch
-    ) throws(NginxError) -> (ProxyRoute.Action, proxyHost: String?)? {
-        if let status = try self.refusal(index) { return (.refuse(status: status), nil) }
+    private mutating func mapAction(
+        _ index: Int, _ match: LocationMatch, _ place: LocationPlace, to route: inout ProxyRoute,
+        _ forwarding: inout [(block: Int, proxyHost: String)]
+    ) throws(NginxError) {
+        if let node = self.scope.own("return", in: index).first.map(self.scope.node) {
+            route.action = try self.answer(node, in: index, place)
+            return
+        }
+        if let node = self.scope.own("deny", in: index).first.map(self.scope.node) {
+            guard node.words[1].text == "all" else { throw .unsupported("the embedded proxy denies all or none", at: node.place) }
+            route.action = .refuse(status: 403)
+            return
+        }
         guard let pass = self.scope.own("proxy_pass", in: index).first else {
-            throw .unsupported(
-                "files are not served by the embedded proxy: the location has no \"proxy_pass\"", at: self.scope.node(index).place)
+            route.action = .files(try self.files(index, match))
+            return
         }
         let node = self.scope.node(pass)
         let target = try ProxyTarget(node)
@@ -56,23 +114,26 @@ extension ConfigurationMapping {
             throw .unsupported("variables in \"proxy_pass\" are not supported by the embedded proxy", at: node.place)
         }
         guard !target.isTLS else { throw .unsupported("an upstream with https is not supported by the embedded proxy", at: node.place) }
-        if let path = target.path { try self.checkPath(path, match, node) }
-        if match.kind != .exact, match.name.count > 1, match.name.hasSuffix("/") {
-            self.report.differs(self.scope.node(index), "\"\(match.name.dropLast())\" is not redirected to \"\(match.name)\"")
-        }
+        if let path = target.path { route.replacementPath = try self.replacement(path, node) }
         var upstream = try self.upstream(target, node)
         upstream.nextUpstream = self.nextUpstream(index)
-        return (.forward(upstream), target.hostHeader)
+        route.action = .forward(upstream)
+        route.bodyLimit = self.bodyLimit(index)
+        try self.mapFields(index, target.hostHeader, place, to: &route)
+        forwarding.append((index, target.hostHeader))
     }
 
-    /// The path replaces the location's prefix in nginx. The embedded proxy sends the target on as it came, which is the same for an equal
-    /// path, unless the target is written in an unusual way.
-    private mutating func checkPath(_ path: String, _ match: LocationMatch, _ node: NginxSyntaxTree.Node) throws(NginxError) {
-        guard path == match.name else {
+    private func replacement(_ path: String, _ node: NginxSyntaxTree.Node) throws(NginxError) -> String {
+        guard path.hasPrefix("/"), path.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != .numberSign }) else {
             throw .unsupported(
-                "the embedded proxy does not rewrite paths: \"\(match.name)\" would become \"\(path)\"", at: node.place)
+                "the embedded proxy takes a path that begins with a slash, in ASCII without spaces and fragment", at: node.place)
         }
-        self.report.differs(node, "the path is forwarded as the client wrote it, not normalized")
+        return path
+    }
+
+    private func bodyLimit(_ block: Int) -> BodyLimit {
+        let length = self.size("client_max_body_size", in: block) ?? 1 << 20
+        return length == 0 ? .unlimited : .bytes(length)
     }
 
     private func upstream(_ target: ProxyTarget, _ node: NginxSyntaxTree.Node) throws(NginxError) -> UpstreamConfiguration {
@@ -86,19 +147,6 @@ extension ConfigurationMapping {
             throw .unsupported(error.message, at: node.place)
         }
         return upstream
-    }
-
-    /// The status with which every request to a location is refused: `return 4xx` and `deny all`.
-    private mutating func refusal(_ index: Int) throws(NginxError) -> Int? {
-        if let node = self.scope.own("return", in: index).first.map(self.scope.node) {
-            guard let status = node.arguments.first.flatMap({ NginxQuantity.number($0.bytes) }), (400...599).contains(status), status != 444
-            else { throw .unsupported("the embedded proxy refuses with a status of 400…599, and not with 444", at: node.place) }
-            if node.words.count > 2 { self.report.differs(node, "the answer has a text of the proxy's own") }
-            return status
-        }
-        guard let node = self.scope.own("deny", in: index).first.map(self.scope.node) else { return nil }
-        guard node.words[1].text == "all" else { throw .unsupported("the embedded proxy denies all or none", at: node.place) }
-        return 403
     }
 
     private mutating func nextUpstream(_ index: Int) -> NextUpstreamRules {

@@ -19,12 +19,17 @@ public enum NginxContext: Hashable, Sendable {
 /// A directive that nginx knows and that has no effect here is an entry of ``report``; one whose absence would answer requests wrongly
 /// (another upstream protocol, access rules, regular expressions) is an error with the code `unsupported`. None is ignored in silence.
 ///
-/// The embedded proxy is one server: it takes every name on one address, and forwards by exact path and by prefix.
+/// An embedded proxy listens on one address. A file with several of them, such as port 80 beside 443, makes as many ``proxies``.
 public struct NginxConfiguration: Sendable {
     /// The statements as they were written, included files in their places.
     public let syntax: NginxSyntaxTree
-    /// The same as settings of the embedded proxy.
-    public var proxy: ProxyConfiguration
+    /// The same as settings of embedded proxies: one for each address, in the order in which the file mentions the addresses. Never empty.
+    public var proxies: [ProxyConfiguration]
+    /// The first of ``proxies``, which is the only one of most fragments.
+    public var proxy: ProxyConfiguration {
+        get { self.proxies[0] }
+        set { self.proxies[0] = newValue }
+    }
     /// What of the file has no effect here, or another one.
     public let report: CompatibilityReport
 
@@ -47,8 +52,8 @@ public struct NginxConfiguration: Sendable {
         parsing bytes: some Sequence<UInt8>, file: String = "nginx.conf", context: NginxContext = .main, prefix: String? = nil
     ) throws(NginxError) {
         let scope = DirectiveScope(try Self.checkedSyntax(Array(bytes), file: file, context: context, prefix: prefix))
-        var mapping = ConfigurationMapping(scope, context)
-        self.proxy = try mapping.map()
+        var mapping = ConfigurationMapping(scope, context, prefix: prefix ?? ConfigurationFile.directory(of: file))
+        self.proxies = try mapping.map()
         self.syntax = scope.tree
         self.report = mapping.report
     }

@@ -1,59 +1,89 @@
 import BalancerKit
 import BalancerKitProxy
 
-extension ConfigurationMapping {
-    // MARK: Where it listens
+/// A server's routes, and where they were written.
+struct MappedServer {
+    var block: Int
+    var names: [String]
+    var routes: [ProxyRoute]
+    /// Locations that forward, and what `$proxy_host` is in them.
+    var forwarding: [(block: Int, proxyHost: String)]
+}
 
-    mutating func mapListen(_ server: Int, to proxy: inout ProxyConfiguration) throws(NginxError) {
-        let nodes = self.scope.own("listen", in: server).map(self.scope.node)
-        var addresses: [ListenAddress] = []
-        for node in nodes {
-            let address = try ListenAddress(node)
-            try self.checkFeatures(address, node)
-            addresses.append(address)
+extension ConfigurationMapping {
+    /// - Parameter port: where clients come in, for `$server_port`.
+    mutating func mapServer(_ server: Int, port: Int) throws(NginxError) -> MappedServer {
+        for block in [server, self.scope.block(around: server)] where block >= 0 {
+            if let node = self.scope.own("deny", in: block).first.map(self.scope.node) {
+                throw .unsupported("\"deny\" outside of a location is not supported by the embedded proxy", at: node.place)
+            }
         }
-        guard let first = addresses.first else {
-            (proxy.host, proxy.port, proxy.backlog) = ("0.0.0.0", 80, Self.usualBacklog)
+        let names = try self.names(of: server)
+        let place = LocationPlace(names: names, port: port)
+        if let node = self.scope.own("return", in: server).first.map(self.scope.node) {
+            for index in self.scope.own("location", in: server) {
+                self.report.hasNoEffect(self.scope.node(index), "the server answers before a location is looked for")
+            }
+            var route = ProxyRoute(prefix: "/", action: try self.answer(node, in: server, place))
+            route.limits = try self.limits(server)
+            return MappedServer(block: server, names: names, routes: [route], forwarding: [])
+        }
+        var mapped = MappedServer(block: server, names: names, routes: [], forwarding: [])
+        mapped.routes = try self.routes(in: server, place, depth: 0, &mapped.forwarding)
+        let takesAll = mapped.routes.contains { $0.prefix == "/" && $0.expression == nil && !$0.isExact }
+        return takesAll ? mapped : try self.serverOfFiles(mapped, place)
+    }
+
+    /// Names in lower case; `$hostname` is this machine's, which nothing here knows.
+    private mutating func names(of server: Int) throws(NginxError) -> [String] {
+        var names: [String] = []
+        for node in self.scope.own("server_name", in: server).map(self.scope.node) {
+            for word in node.arguments {
+                let name = word.text
+                guard name != "$hostname" else {
+                    throw .unsupported("\"$hostname\" in \"server_name\" is not supported by the embedded proxy", at: node.place)
+                }
+                guard name.hasPrefix("~") else {
+                    names.append(name.lowercased())
+                    continue
+                }
+                do {
+                    _ = try PathExpression(String(name.dropFirst()))
+                } catch {
+                    throw .unsupported(error.message, at: node.place)
+                }
+                names.append(name)
+            }
+        }
+        return names
+    }
+
+    /// The other servers by their names. What is the default one needs no names, unless another's masks would take them.
+    mutating func mapHosts(_ servers: [MappedServer], usual: Int, to proxy: inout ProxyConfiguration) throws(NginxError) {
+        guard servers.count > 1 else {
+            for node in self.scope.own("server_name", in: servers[0].block).map(self.scope.node) {
+                self.report.hasNoEffect(node, "the only server of its address takes every name")
+            }
             return
         }
-        proxy.backlog = addresses.compactMap(\.backlog).first ?? Self.usualBacklog
-        proxy.reusesPort = addresses.contains { $0.reusesPort }
-        switch first.place {
-        case .all4(let port): (proxy.host, proxy.port) = ("0.0.0.0", port)
-        case .all6(let port): (proxy.host, proxy.port) = ("::", port)
-        case .host(let host, let port): (proxy.host, proxy.port) = (host, port)
-        case .unix(let path): proxy.unixSocket = path
+        var seen: Set<String> = []
+        let hasMasks = servers.enumerated().contains { index, server in
+            index != usual && server.names.contains { $0.hasPrefix("~") || $0.contains("*") || $0.hasPrefix(".") }
         }
-        guard addresses.count > 1 else { return }
-        try self.mapBothFamilies(addresses, nodes, to: &proxy)
-    }
-
-    /// nginx's backlog on Linux.
-    private static let usualBacklog = 511
-
-    /// `listen 80; listen [::]:80;` is one socket for both families; other pairs are two, and the embedded proxy has one.
-    private mutating func mapBothFamilies(
-        _ addresses: [ListenAddress], _ nodes: [NginxSyntaxTree.Node], to proxy: inout ProxyConfiguration
-    ) throws(NginxError) {
-        switch (addresses[0].place, addresses[1].place) {
-        case (.all4(let port), .all6(let other)) where port == other && addresses.count == 2,
-            (.all6(let port), .all4(let other)) where port == other && addresses.count == 2:
-            (proxy.host, proxy.port) = ("::", port)
-            self.report.differs(nodes[1], "one socket takes both IPv4 and IPv6")
-        default:
-            throw .unsupported("the embedded proxy listens on one address: this is a second one", at: nodes[1].place)
+        for (index, server) in servers.enumerated() {
+            // nginx gives a server without a name the empty one: it takes requests that name no host.
+            let own = server.names.isEmpty ? [""] : server.names
+            for name in own where !seen.insert(name).inserted {
+                let node = self.scope.own("server_name", in: server.block).first ?? server.block
+                self.report.differs(self.scope.node(node), "conflicting server name \"\(name)\", ignored")
+            }
+            if index == usual {
+                // Names of an empty list of routes lead to the default server.
+                if hasMasks { proxy.hosts.append(ProxyHost(names: own, routes: [])) }
+            } else {
+                proxy.hosts.append(ProxyHost(names: own, routes: server.routes))
+            }
         }
-    }
-
-    private mutating func checkFeatures(_ address: ListenAddress, _ node: NginxSyntaxTree.Node) throws(NginxError) {
-        if address.isTLS { throw .unsupported("\"listen … ssl\" is not supported by the embedded proxy", at: node.place) }
-        if address.isProxyProtocol { throw .unsupported("\"proxy_protocol\" is not supported by the embedded proxy", at: node.place) }
-        if address.isHTTP2 { throw .unsupported("\"http2\" is not supported by the embedded proxy", at: node.place) }
-        if case .unix(let path) = address.place, path.utf8.count > 103 {
-            throw .unsupported("the embedded proxy takes a socket's path of at most 103 bytes", at: node.place)
-        }
-        if case .unix = address.place, address.reusesPort { throw .unsupported("there is no port to reuse", at: node.place) }
-        for parameter in address.inert { self.report.hasNoEffect(node, "the parameter \"\(parameter)\"") }
     }
 
     // MARK: What holds for all requests
@@ -65,20 +95,11 @@ extension ConfigurationMapping {
         if let shutdown = self.time("worker_shutdown_timeout", in: -1) { proxy.timeouts.shutdown = shutdown }
     }
 
-    mutating func mapServer(_ server: Int, to proxy: inout ProxyConfiguration) throws(NginxError) {
-        try self.mapTime("client_header_timeout", in: server, to: &proxy.timeouts.clientHead)
-        try self.mapBuffers(server, to: &proxy.limits)
-        let names = self.scope.own("server_name", in: server).map(self.scope.node)
-        for node in names { self.report.hasNoEffect(node, "the only server takes every name") }
-        proxy.forwarding.defaultHost = names.flatMap(\.arguments).map(\.text).first(where: Self.isPlainName) ?? "localhost"
-        if let node = self.scope.own("return", in: server).first.map(self.scope.node) {
-            throw .unsupported("\"return\" for a whole server is not supported by the embedded proxy", at: node.place)
-        }
-        for block in [server, self.scope.block(around: server)] where block >= 0 {
-            if let node = self.scope.own("deny", in: block).first.map(self.scope.node) {
-                throw .unsupported("\"deny\" outside of a location is not supported by the embedded proxy", at: node.place)
-            }
-        }
+    /// What nginx takes from the default server, since it is needed before the host is known.
+    mutating func mapUsualServer(_ server: MappedServer, to proxy: inout ProxyConfiguration) throws(NginxError) {
+        try self.mapTime("client_header_timeout", in: server.block, to: &proxy.timeouts.clientHead)
+        try self.mapBuffers(server.block, to: &proxy.limits)
+        proxy.forwarding.defaultHost = server.names.first(where: Self.isPlainName) ?? "localhost"
     }
 
     private static func isPlainName(_ name: String) -> Bool {

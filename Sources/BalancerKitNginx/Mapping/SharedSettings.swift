@@ -7,9 +7,6 @@ struct SharedSettings: Equatable {
     var send: Duration = .seconds(60)
     var clientBody: Duration = .seconds(60)
     var clientSend: Duration = .seconds(60)
-    /// Nil is no limit.
-    var bodyLength: Int? = 1 << 20
-    var host = ForwardingPolicy.HostHeader.normalized
     var keepAlive = ClientKeepAliveSettings()
 }
 
@@ -21,13 +18,10 @@ struct ClientKeepAliveSettings: Equatable {
 }
 
 extension ConfigurationMapping {
-    mutating func mapShared(
-        _ locations: [MappedLocation], _ server: Int, to proxy: inout ProxyConfiguration
-    ) throws(NginxError) {
+    mutating func mapShared(_ servers: [MappedServer], to proxy: inout ProxyConfiguration) throws(NginxError) {
         var shared: SharedSettings?
-        for location in locations {
-            guard let proxyHost = location.proxyHost else { continue }
-            let own = try self.settings(location.block, proxyHost)
+        for location in servers.flatMap(\.forwarding) {
+            let own = try self.settings(location.block)
             guard let first = shared else {
                 shared = own
                 continue
@@ -38,19 +32,17 @@ extension ConfigurationMapping {
                     at: self.scope.node(location.block).place)
             }
         }
-        if shared == nil { shared = try self.settings(server, "") }
+        if shared == nil, let server = servers.first { shared = try self.settings(server.block) }
         shared?.apply(to: &proxy)
     }
 
-    private mutating func settings(_ block: Int, _ proxyHost: String) throws(NginxError) -> SharedSettings {
+    private mutating func settings(_ block: Int) throws(NginxError) -> SharedSettings {
         var settings = SharedSettings()
         try self.mapTime("proxy_connect_timeout", in: block, to: &settings.connect)
         try self.mapTime("proxy_read_timeout", in: block, to: &settings.read)
         try self.mapTime("proxy_send_timeout", in: block, to: &settings.send)
         try self.mapTime("client_body_timeout", in: block, to: &settings.clientBody)
         try self.mapTime("send_timeout", in: block, to: &settings.clientSend)
-        if let length = self.size("client_max_body_size", in: block) { settings.bodyLength = length == 0 ? nil : length }
-        settings.host = try self.host(block, proxyHost)
         settings.keepAlive.requests = max(1, self.number("keepalive_requests", in: block) ?? 1000)
         settings.keepAlive.time = self.time("keepalive_time", in: block) ?? .seconds(3600)
         if let idle = self.time("keepalive_timeout", in: block) {
@@ -85,8 +77,6 @@ extension ConfigurationMapping {
 
 extension SharedSettings {
     fileprivate func difference(from other: SharedSettings) -> String {
-        if self.host != other.host { return "the Host that upstreams see" }
-        if self.bodyLength != other.bodyLength { return "client_max_body_size" }
         if self.connect != other.connect { return "proxy_connect_timeout" }
         if self.read != other.read { return "proxy_read_timeout" }
         if self.send != other.send { return "proxy_send_timeout" }
@@ -101,8 +91,6 @@ extension SharedSettings {
         proxy.timeouts.upstreamSend = self.send
         proxy.timeouts.clientBody = self.clientBody
         proxy.timeouts.clientSend = self.clientSend
-        proxy.limits.bodyLength = self.bodyLength
-        proxy.forwarding.hostHeader = self.host
         proxy.clientKeepAlive.idle = self.keepAlive.idle
         proxy.clientKeepAlive.requests = self.keepAlive.requests
         proxy.clientKeepAlive.time = self.keepAlive.time

@@ -14,7 +14,7 @@ extension ConfigurationMapping {
             endpoints.append(endpoint)
         }
         var upstream = UpstreamConfiguration(endpoints: endpoints)
-        upstream.strategy = try self.strategy(index, endpoints)
+        (upstream.strategy, upstream.key) = try self.strategy(index, endpoints)
         self.mapKeepAlive(index, to: &upstream.keepAlive)
         do {
             _ = try EndpointSet(endpoints)
@@ -24,17 +24,35 @@ extension ConfigurationMapping {
         self.upstreams[node.words[1].text.lowercased()] = upstream
     }
 
-    private mutating func strategy(_ upstream: Int, _ endpoints: [Endpoint]) throws(NginxError) -> any BalancingStrategy {
-        let methods = ["least_conn", "random"].flatMap { self.scope.own($0, in: upstream) }.sorted()
+    private mutating func strategy(
+        _ upstream: Int, _ endpoints: [Endpoint]
+    ) throws(NginxError) -> (any BalancingStrategy, UpstreamKey?) {
+        let methods = ["least_conn", "random", "ip_hash", "hash"].flatMap { self.scope.own($0, in: upstream) }.sorted()
         for redefined in methods.dropLast() {
             self.report.hasNoEffect(self.scope.node(redefined), "the load balancing method is redefined")
         }
-        guard let last = methods.last.map(self.scope.node) else { return .roundRobin }
-        guard last.name == "random" else { return .leastConnections }
+        guard let last = methods.last.map(self.scope.node) else { return (.roundRobin, nil) }
+        guard last.name != "least_conn" else { return (.leastConnections, nil) }
         if endpoints.contains(where: \.isBackup) {
             throw .invalid(#"balancing method does not support parameter "backup""#, last)
         }
-        return try RandomChoice(last).isOfTwo ? .powerOfTwoChoices : WeightedRandom()
+        switch last.name {
+        case "random": return (try RandomChoice(last).isOfTwo ? .powerOfTwoChoices : WeightedRandom(), nil)
+        case "ip_hash": return (.networkHash, .clientNetwork)
+        default: return try self.hash(last, endpoints)
+        }
+    }
+
+    /// `hash KEY [consistent];`
+    private func hash(
+        _ node: NginxSyntaxTree.Node, _ endpoints: [Endpoint]
+    ) throws(NginxError) -> (any BalancingStrategy, UpstreamKey?) {
+        let key = UpstreamKey.text(try self.template(node.words[1].text, node, LocationPlace(names: [], port: 80)))
+        guard node.words.count == 3 else { return (.keyHash, key) }
+        guard endpoints.reduce(0, { $0 + min($1.weight, 10_000) }) <= 6000 else {
+            throw .unsupported("the embedded proxy takes weights of at most 6000 together with \"consistent\"", at: node.place)
+        }
+        return (.consistentHash, key)
     }
 
     private func mapKeepAlive(_ upstream: Int, to keepAlive: inout UpstreamKeepAlive) {

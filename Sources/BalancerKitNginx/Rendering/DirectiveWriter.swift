@@ -23,6 +23,21 @@ struct DirectiveWriter {
         self.line("}")
     }
 
+    /// Begins a block that ``close()`` ends.
+    mutating func open(_ words: String...) {
+        self.open(words)
+    }
+
+    mutating func open(_ words: [String]) {
+        self.line(words.map(QuotedWord.text).joined(separator: " ") + " {")
+        self.depth += 1
+    }
+
+    mutating func close() {
+        self.depth -= 1
+        self.line("}")
+    }
+
     mutating func comment(_ text: String) {
         self.line("# " + text.onOneLine)
     }

@@ -27,7 +27,17 @@ public struct NginxFile: Sendable {
     ///
     /// - Throws: ``NginxError`` with the code `notRenderable` for settings that nginx has no words for.
     public init(_ proxy: ProxyConfiguration, places: Places = Places()) throws(NginxError) {
-        let plan = try RenderingPlan(proxy)
+        try self.init([proxy], places: places)
+    }
+
+    /// Renders the settings of proxies that run beside one another, each on an address of its own. Threads and the time of a shutdown are
+    /// the first one's.
+    ///
+    /// - Throws: ``NginxError`` with the code `notRenderable` for settings that nginx has no words for, and for no proxies at all.
+    public init(_ proxies: [ProxyConfiguration], places: Places = Places()) throws(NginxError) {
+        guard let proxy = proxies.first else { throw .notRenderable("there is no proxy") }
+        var plans: [RenderingPlan] = []
+        for (number, proxy) in proxies.enumerated() { plans.append(try RenderingPlan(proxy, number: number)) }
         var writer = DirectiveWriter()
         writer.write("worker_processes", proxy.threads.map(String.init) ?? "auto")
         writer.write("worker_shutdown_timeout", try NginxTime.text(proxy.timeouts.shutdown, "timeouts.shutdown"))
@@ -38,7 +48,8 @@ public struct NginxFile: Sendable {
         writer.separate()
         try writer.block("http") { (writer) throws(NginxError) in
             Self.writePlaces(places, to: &writer)
-            try plan.write(to: &writer)
+            try ZoneRendering.writeConnectionVariable(for: proxies, to: &writer)
+            for plan in plans { try plan.write(to: &writer) }
         }
         self.text = writer.text
     }

@@ -3,107 +3,123 @@ import BalancerKitProxy
 
 /// A proxy's settings, checked for what nginx cannot be told, with names for its upstreams.
 struct RenderingPlan {
-    private let proxy: ProxyConfiguration
+    let proxy: ProxyConfiguration
+    /// Which of several proxies of one file it is, from 0; part of its upstreams' and zones' names.
+    private let number: Int
 
-    init(_ proxy: ProxyConfiguration) throws(NginxError) {
+    init(_ proxy: ProxyConfiguration, number: Int = 0) throws(NginxError) {
         self.proxy = proxy
+        self.number = number
         guard proxy.forwarding.trustedProxies.isEmpty else { throw .notRenderable("forwarding.trustedProxies cannot be rendered") }
         guard proxy.forwarding.via == nil else { throw .notRenderable("nginx writes no Via: forwarding.via cannot be rendered") }
         if let socket = proxy.unixSocket, socket.contains(":") || socket.isEmpty {
             throw .notRenderable("nginx takes no socket path with a colon: unixSocket")
         }
         for text in [proxy.host, proxy.forwarding.defaultHost] { try Self.checkText(text, "a host") }
-        for route in proxy.routes { try Self.checkText(route.prefix, "a route's prefix") }
-        try self.checkRoutes()
+        try self.checkDefaultHost()
+        try Self.checkRoutes(proxy.routes)
+        for host in proxy.hosts {
+            try Self.checkRoutes(host.routes)
+            for name in host.names { try Self.checkText(name, "a host's name") }
+        }
+    }
+
+    /// The name that stands for a missing one is in nginx a name of the default server, and so must not lead to another.
+    private func checkDefaultHost() throws(NginxError) {
+        do {
+            let names = try HostTable(self.proxy.hosts.map(\.names))
+            guard let host = names.host(for: self.proxy.forwarding.defaultHost.lowercased()), !self.proxy.hosts[host].routes.isEmpty else {
+                return
+            }
+        } catch {
+            throw .notRenderable(error.message)
+        }
+        throw .notRenderable("forwarding.defaultHost is a name of hosts")
     }
 
     /// nginx takes a location only once, the embedded proxy the first of several.
-    private func checkRoutes() throws(NginxError) {
+    private static func checkRoutes(_ routes: [ProxyRoute]) throws(NginxError) {
         var seen: Set<String> = []
-        for route in self.proxy.routes {
+        for route in routes {
+            try Self.checkText(route.expression?.pattern ?? route.prefix, "a route's prefix")
+            try Self.checkRoutes(route.routes)
+            guard route.expression == nil else { continue }
             guard route.prefix.hasPrefix("/") else { throw .notRenderable("a route's prefix begins with a slash") }
             guard seen.insert((route.isExact ? "=" : "") + route.prefix).inserted else {
                 throw .notRenderable("the route \(route.prefix) is there twice")
             }
+            for inner in route.routes where inner.expression == nil && !inner.prefix.utf8.starts(with: route.prefix.utf8) {
+                throw .notRenderable("the route \(inner.prefix) is outside the route \(route.prefix)")
+            }
+            if route.isExact, !route.routes.isEmpty { throw .notRenderable("nginx has no locations within an exact one") }
         }
     }
 
     /// A zero byte would end a file's word, and no word may be longer than nginx's buffer.
-    private static func checkText(_ text: String, _ what: String) throws(NginxError) {
+    static func checkText(_ text: String, _ what: String) throws(NginxError) {
         guard !text.utf8.contains(0), QuotedWord.bytes(of: text.utf8).count < StatementReader.longestWord else {
             throw .notRenderable("\(what) has a zero byte or more than 4095 bytes")
         }
     }
 
     func write(to writer: inout DirectiveWriter) throws(NginxError) {
-        for (index, route) in self.proxy.routes.enumerated() {
-            guard case .forward(let upstream) = route.action else { continue }
-            writer.separate()
-            try writer.block("upstream", Self.name(index)) { (writer) throws(NginxError) in try Self.write(upstream, to: &writer) }
-        }
+        try ZoneRendering(self.proxy, suffix: self.suffix).write(to: &writer)
+        var names = UpstreamNames(suffix: self.suffix)
+        try names.write(self.proxy.routes, to: &writer)
+        for host in self.proxy.hosts { try names.write(host.routes, to: &writer) }
+        names.restart()
+        try self.writeServer(nil, &names, to: &writer)
+        for host in self.proxy.hosts where !host.routes.isEmpty { try self.writeServer(host, &names, to: &writer) }
+    }
+
+    private var suffix: String { self.number == 0 ? "" : "_of_\(self.number + 1)" }
+
+    // MARK: Servers
+
+    private func writeServer(_ host: ProxyHost?, _ names: inout UpstreamNames, to writer: inout DirectiveWriter) throws(NginxError) {
         writer.separate()
-        try writer.block("server") { (writer) throws(NginxError) in
-            self.writeListen(to: &writer)
-            try self.writeSettings(to: &writer)
-            for (index, route) in self.proxy.routes.enumerated() {
-                writer.separate()
-                try self.write(route, Self.name(index), to: &writer)
-            }
+        writer.open("server")
+        self.writeListen(isUsual: host == nil, to: &writer)
+        writer.write(["server_name"] + self.serverNames(host))
+        try TLSRendering(self.proxy).write(host, to: &writer)
+        try self.writeSettings(to: &writer)
+        let locations = LocationRendering(self.proxy, suffix: self.suffix)
+        try locations.write(host?.routes ?? self.proxy.routes, &names, to: &writer)
+        if !Self.takesAll(host?.routes ?? self.proxy.routes) {
+            writer.separate()
+            // Where the embedded proxy answers with 404, nginx would look for a file.
+            try writer.block("location", "/") { writer in writer.write("return", "404") }
         }
+        writer.close()
     }
 
-    private static func name(_ index: Int) -> String { "scalekit_\(index + 1)" }
+    private static func takesAll(_ routes: [ProxyRoute]) -> Bool {
+        routes.contains { $0.expression == nil && !$0.isExact && $0.prefix == "/" }
+    }
 
-    // MARK: Upstreams
+    /// The default server has the name that stands for a missing host first, and those of hosts that lead to it.
+    private func serverNames(_ host: ProxyHost?) -> [String] {
+        if let host { return host.names }
+        let own = self.proxy.hosts.filter(\.routes.isEmpty).flatMap(\.names).filter { $0 != self.proxy.forwarding.defaultHost }
+        return [self.proxy.forwarding.defaultHost] + own
+    }
 
-    private static func write(_ upstream: UpstreamConfiguration, to writer: inout DirectiveWriter) throws(NginxError) {
-        switch upstream.strategy {
-        case is RoundRobin: break
-        case is LeastConnections: writer.write("least_conn")
-        case is PowerOfTwoChoices: writer.write("random", "two", "least_conn")
-        case is WeightedRandom: writer.write("random")
-        default: throw .notRenderable("nginx has no such strategy: \(type(of: upstream.strategy))")
+    private func writeListen(isUsual: Bool, to writer: inout DirectiveWriter) {
+        var parameters: [String] = []
+        if isUsual {
+            if !self.proxy.hosts.isEmpty { parameters.append("default_server") }
+            if self.proxy.backlog != 511 { parameters.append("backlog=\(self.proxy.backlog)") }
+            if self.proxy.reusesPort { parameters.append("reuseport") }
         }
-        let isByChance = upstream.strategy is PowerOfTwoChoices || upstream.strategy is WeightedRandom
-        if isByChance, upstream.endpoints.contains(where: \.isBackup) { throw .notRenderable("nginx has no backups with random") }
-        guard !upstream.endpoints.isEmpty else { throw .notRenderable("an upstream without endpoints") }
-        for endpoint in upstream.endpoints { writer.write(try Self.words(for: endpoint)) }
-        guard upstream.keepAlive.connections > 0 else { return }
-        writer.write("keepalive", "\(upstream.keepAlive.connections)")
-        writer.write("keepalive_requests", "\(upstream.keepAlive.requests)")
-        writer.write("keepalive_time", try NginxTime.text(upstream.keepAlive.time, "keepAlive.time"))
-        writer.write("keepalive_timeout", try NginxTime.text(upstream.keepAlive.idle, "keepAlive.idle"))
-    }
-
-    /// All parameters that are not nginx's defaults. Its seconds are whole.
-    private static func words(for endpoint: Endpoint) throws(NginxError) -> [String] {
-        var words = ["server", endpoint.address.description]
-        try Self.checkText(words[1], "an address")
-        if case .unix(let path) = endpoint.address, path.contains(":") { throw .notRenderable("nginx takes no socket path with a colon") }
-        if endpoint.weight != 1 { words.append("weight=\(endpoint.weight)") }
-        if endpoint.maxFails != 1 { words.append("max_fails=\(endpoint.maxFails)") }
-        let (seconds, attoseconds) = endpoint.failTimeout.components
-        let whole = attoseconds > 0 ? seconds.addingReportingOverflow(1).partialValue : seconds
-        if whole != 10 { words.append("fail_timeout=\(whole)s") }
-        if endpoint.maxConnections != 0 { words.append("max_conns=\(endpoint.maxConnections)") }
-        if endpoint.isBackup { words.append("backup") }
-        if endpoint.isDown { words.append("down") }
-        return words
-    }
-
-    // MARK: The server
-
-    private func writeListen(to writer: inout DirectiveWriter) {
-        let parameters = (self.proxy.backlog == 511 ? [] : ["backlog=\(self.proxy.backlog)"]) + (self.proxy.reusesPort ? ["reuseport"] : [])
+        if self.proxy.tls != nil { parameters.append("ssl") }
         if let socket = self.proxy.unixSocket {
             writer.write(["listen", "unix:\(socket)"] + parameters)
         } else {
             let host = self.proxy.host.contains(":") ? "[\(self.proxy.host)]" : self.proxy.host
             // `::` takes both families in the embedded proxy.
-            let families = self.proxy.host == "::" ? ["ipv6only=off"] : []
+            let families = self.proxy.host == "::" && isUsual ? ["ipv6only=off"] : []
             writer.write(["listen", "\(host):\(self.proxy.port)"] + parameters + families)
         }
-        writer.write("server_name", self.proxy.forwarding.defaultHost)
     }
 
     private func writeSettings(to writer: inout DirectiveWriter) throws(NginxError) {
@@ -127,46 +143,6 @@ struct RenderingPlan {
         writer.write("proxy_buffering", "off")
         writer.write("proxy_request_buffering", "off")
         writer.write("proxy_redirect", "off")
-        writer.write("proxy_set_header", "Host", try self.hostHeader())
-        writer.write("proxy_set_header", "X-Real-IP", "$remote_addr")
-        writer.write("proxy_set_header", "X-Forwarded-For", "$remote_addr")
-        writer.write("proxy_set_header", "X-Forwarded-Proto", "$scheme")
-        writer.write("proxy_set_header", "X-Forwarded-Host", "$http_host")
-        writer.write("proxy_set_header", "Connection", "")
+        for (name, value) in try FieldRendering(self.proxy.forwarding).usual { writer.write("proxy_set_header", name, value) }
     }
-
-    private func hostHeader() throws(NginxError) -> String {
-        switch self.proxy.forwarding.hostHeader {
-        case .normalized: return "$host"
-        case .original: return "$http_host"
-        case .fixed(let host):
-            guard !host.contains("$") else { throw .notRenderable("a Host with a dollar sign") }
-            try Self.checkText(host, "a host")
-            return host
-        }
-    }
-
-    private func write(_ route: ProxyRoute, _ name: String, to writer: inout DirectiveWriter) throws(NginxError) {
-        try writer.block(["location"] + (route.isExact ? ["="] : []) + [route.prefix]) { (writer) throws(NginxError) in
-            switch route.action {
-            case .refuse(let status): writer.write("return", "\(status)")
-            case .files: throw .notRenderable("files cannot be rendered")
-            case .forward(let upstream):
-                writer.write("proxy_pass", "http://\(name)")
-                try Self.write(upstream.nextUpstream, to: &writer)
-            }
-        }
-    }
-
-    private static func write(_ rules: NextUpstreamRules, to writer: inout DirectiveWriter) throws(NginxError) {
-        let words = Self.conditionNames.filter { ConfigurationMapping.conditions[$0].map(rules.conditions.contains) ?? false }
-        writer.write(["proxy_next_upstream"] + (words.isEmpty || words == ["non_idempotent"] ? ["off"] : words))
-        if rules.tries != 0 { writer.write("proxy_next_upstream_tries", "\(rules.tries)") }
-        if let timeout = rules.timeout { writer.write("proxy_next_upstream_timeout", try NginxTime.text(timeout, "nextUpstream.timeout")) }
-    }
-
-    private static let conditionNames = [
-        "error", "timeout", "invalid_header", "http_500", "http_502", "http_503", "http_504", "http_403", "http_404", "http_429",
-        "non_idempotent",
-    ]
 }

@@ -17,7 +17,12 @@ extension ProxyConfiguration {
         try self.timeouts.validate()
         try self.forwarding.validate()
         guard self.clientKeepAlive.requests >= 1 else { throw .invalid("clientKeepAlive.requests", "must be at least 1") }
-        for route in self.routes { try route.validate() }
+        for route in self.routes { try route.validate(depth: 0) }
+        for host in self.hosts {
+            guard !host.names.isEmpty else { throw .invalid("hosts", "a host has at least one name") }
+            for route in host.routes { try route.validate(depth: 0) }
+        }
+        _ = try HostTable(self.hosts.map(\.names))
     }
 }
 
@@ -70,16 +75,44 @@ extension ForwardingPolicy {
 }
 
 extension ProxyRoute {
-    fileprivate func validate() throws(ProxyError) {
+    /// Routes may lie 64 deep.
+    fileprivate func validate(depth: Int) throws(ProxyError) {
+        guard depth < 64 else { throw .invalid("routes", "routes lie more than 64 deep") }
+        for route in self.routes { try route.validate(depth: depth + 1) }
         guard self.prefix.hasPrefix("/") else { throw .invalid("routes", "a prefix begins with a slash: \(self.prefix.prefix(60))") }
+        try self.validateForwarding()
         switch self.action {
         case .files: break
         case .refuse(let status):
             guard (400...599).contains(status) else { throw .invalid("routes", "a request is refused with a status of 400…599") }
+        case .answer(let answer): try answer.validate()
+        case .close: break
         case .forward(let upstream):
             guard upstream.keepAlive.connections >= 0 else { throw .invalid("keepAlive.connections", "must not be negative") }
             guard upstream.keepAlive.requests >= 1 else { throw .invalid("keepAlive.requests", "must be at least 1") }
             guard upstream.nextUpstream.tries >= 0 else { throw .invalid("nextUpstream.tries", "must not be negative") }
         }
+    }
+}
+
+extension ProxyRoute {
+    /// Fields that the proxy writes by itself, since framing and the connection's life hang on them.
+    private static let ownFields: Set<String> = [
+        "connection", "content-length", "expect", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+        "http2-settings",
+    ]
+
+    private func validateForwarding() throws(ProxyError) {
+        if let path = self.replacementPath {
+            guard self.expression == nil else { throw .invalid("replacementPath", "an expression has no prefix to replace") }
+            guard path.hasPrefix("/"), path.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), !path.contains("#") else {
+                throw .invalid("replacementPath", "begins with a slash, and is printable ASCII without spaces and fragment")
+            }
+        }
+        for field in self.requestFields {
+            guard !field.name.isEmpty, field.name.utf8.allSatisfy(ByteClass.isToken), !Self.ownFields.contains(field.name.lowercased())
+            else { throw .invalid("requestFields", "the field \(field.name.prefix(60)) cannot be set") }
+        }
+        if case .bytes(let count) = self.bodyLimit, count < 0 { throw .invalid("bodyLimit", "must not be negative") }
     }
 }

@@ -21,8 +21,10 @@ public struct ProxyConfiguration: Sendable {
     /// Threads of the proxy's own; nil shares the process-wide NIO threads, one per core. A connection and its upstreams stay on one thread.
     public var threads: Int?
 
-    /// Which upstream takes which path. An exact route comes first, then the longest prefix that fits; a path that none fits is answered with 404.
+    /// Which upstream takes which path, see ``ProxyRoute``; a path that none fits is answered with 404. Of a host that is none of ``hosts``.
     public var routes: [ProxyRoute]
+    /// Routes for requests to certain hosts: nginx's `server`s by name. The `default_server` is ``routes``.
+    public var hosts: [ProxyHost] = []
 
     /// TLS on the listening address; nil is plain HTTP.
     public var tls: ProxyTLS?

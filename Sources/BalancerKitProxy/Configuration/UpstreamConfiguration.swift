@@ -6,6 +6,9 @@ public struct UpstreamConfiguration: Sendable {
     public var endpoints: [Endpoint]
     /// Who takes the next request; round robin by weight as in nginx unless chosen otherwise.
     public var strategy: any BalancingStrategy = .roundRobin
+    /// What requests are told apart by, for a strategy that sends what belongs together to one endpoint (`KeyHash`, `ConsistentHash`,
+    /// `NetworkHash`).
+    public var key: UpstreamKey?
     public var nextUpstream = NextUpstreamRules()
     public var keepAlive = UpstreamKeepAlive()
     /// Binds clients to endpoints by a cookie; nil does not.

@@ -55,6 +55,9 @@ struct IPAddress: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// What nginx's `ip_hash` looks at.
+    var network: [UInt8] { self.bytes.count == 4 ? Array(self.bytes[..<3]) : self.bytes }
+
     var bitCount: Int { self.bytes.count * 8 }
 
     func hasPrefix(_ other: IPAddress, length: Int) -> Bool {

@@ -6,9 +6,12 @@ struct ClientAddress: Sendable {
     let bytes: [UInt8]
     /// Whether what the peer says of others in `X-Forwarded-*` is believed.
     let isTrusted: Bool
+    /// The address's network: three octets of an IPv4 address, all of an IPv6 address, zeros without an address.
+    let network: [UInt8]
 
     init(_ address: String?, trusted: [CIDRBlock]) {
         let parsed = address.flatMap(IPAddress.init)
+        self.network = parsed?.network ?? [0, 0, 0]
         self.text = parsed?.description ?? "unix:"
         self.bytes = Array(self.text.utf8)
         self.isTrusted = parsed.map { address in trusted.contains { $0.contains(address) } } ?? false

@@ -12,17 +12,29 @@ final class RequestFilter: Sendable {
         self.via = policy.via.map { Array(("1.1 " + $0).utf8) } ?? []
     }
 
+    /// - Parameter changes: what the route has instead of the client's.
     /// - Parameter trace: fields of ours that carry the trace on; a client's own of the same names give way.
     func write(
-        _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, from client: ClientAddress, trace: [TraceField], to writer: inout HeadWriter
+        _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, from client: ClientAddress, changes: HeadChanges? = nil, trace: [TraceField],
+        to writer: inout HeadWriter
     ) {
         guard let target = head.target else { return }
         writer.write(bytes, head.methodName)
-        writer.write(target.lacksPath ? " /" : " ")
-        writer.write(bytes, target.pathAndQuery)
-        writer.write(" HTTP/1.1\r\nHost: ")
-        self.writeHost(head, bytes, to: &writer)
-        self.writeForwarded(head, bytes, from: client, to: &writer)
+        if let replacement = changes?.target {
+            writer.write(" ")
+            writer.write(replacement)
+        } else {
+            writer.write(target.lacksPath ? " /" : " ")
+            writer.write(bytes, target.pathAndQuery)
+        }
+        writer.write(" HTTP/1.1\r\n")
+        if let changes {
+            self.write(changes, head, bytes, from: client, to: &writer)
+        } else {
+            writer.write("Host: ")
+            self.writeHost(head, bytes, to: &writer)
+            self.writeForwarded(head, bytes, from: client, to: &writer)
+        }
         self.writeFraming(head, to: &writer)
         if !self.via.isEmpty {
             writer.write("Via: ")
@@ -38,9 +50,33 @@ final class RequestFilter: Sendable {
         var copier = FieldCopier(bytes)
         for field in head.fields.fields where self.passes(field, head, bytes, isTrusted: client.isTrusted) {
             if !trace.isEmpty, Self.isReplaced(field, bytes, by: trace) { continue }
+            if let changes, changes.replaces(bytes, field.name) { continue }
             copier.copy(field, to: &writer)
         }
         copier.finish(to: &writer)
+        writer.write("\r\n")
+    }
+
+    /// The route's own fields, and those of the proxy that the route does not set.
+    private func write(
+        _ changes: HeadChanges, _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, from client: ClientAddress,
+        to writer: inout HeadWriter
+    ) {
+        if let host = changes.host {
+            if !host.isEmpty { Self.write("Host", host, to: &writer) }
+        } else {
+            writer.write("Host: ")
+            self.writeHost(head, bytes, to: &writer)
+            writer.write("\r\n")
+        }
+        for (name, value) in changes.fields where !value.isEmpty { Self.write(name, value, to: &writer) }
+        self.writeForwarded(head, bytes, from: client, changes, to: &writer)
+    }
+
+    private static func write(_ name: String, _ value: [UInt8], to writer: inout HeadWriter) {
+        writer.write(name)
+        writer.write(": ")
+        writer.write(value)
         writer.write("\r\n")
     }
 
@@ -98,6 +134,44 @@ extension RequestFilter {
         writer.write(client.bytes)
         writer.write("\r\nX-Forwarded-Proto: http\r\n")
         self.writeForwardedHost(head, bytes, to: &writer)
+    }
+
+    /// As above, less what the route sets itself.
+    private func writeForwarded(
+        _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, from client: ClientAddress, _ changes: HeadChanges,
+        to writer: inout HeadWriter
+    ) {
+        let chain = client.isTrusted ? Self.forwardedFor(head, bytes) : []
+        if !changes.replaces("x-real-ip") {
+            writer.write("X-Real-IP: ")
+            writer.write(client.isTrusted ? self.realAddress(chain, peer: client.text) : client.text)
+            writer.write("\r\n")
+        }
+        if !changes.replaces("x-forwarded-for") {
+            writer.write("X-Forwarded-For: ")
+            for address in chain {
+                writer.write(address)
+                writer.write(", ")
+            }
+            writer.write(client.bytes)
+            writer.write("\r\n")
+        }
+        if !changes.replaces("x-forwarded-proto") {
+            self.writeKept(.xForwardedProto, head, bytes, isKept: client.isTrusted, to: &writer) { $0.write("X-Forwarded-Proto: http\r\n") }
+        }
+        if !changes.replaces("x-forwarded-host") {
+            self.writeKept(.xForwardedHost, head, bytes, isKept: client.isTrusted, to: &writer) {
+                self.writeForwardedHost(head, bytes, to: &$0)
+            }
+        }
+    }
+
+    private func writeKept(
+        _ id: KnownField, _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, isKept: Bool, to writer: inout HeadWriter,
+        otherwise: (inout HeadWriter) -> Void
+    ) {
+        guard isKept else { return otherwise(&writer) }
+        self.writeKept(id, head, bytes, to: &writer) { writer, _ in otherwise(&writer) }
     }
 
     private func writeForwardedHost(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer, to writer: inout HeadWriter) {

@@ -5,14 +5,9 @@ import Tracing
 
 /// A configuration that was checked and made ready, shared by all event loops.
 final class ProxyPlan: Sendable {
-    enum RouteAction: Sendable {
-        case forward(UpstreamGroup)
-        case refuse(status: Int)
-    }
-
     let configuration: ProxyConfiguration
     let headLimits: HeadLimits
-    let routes: RouteTable<RouteAction>
+    let routes: PlannedRoutes
     let groups: [UpstreamGroup]
     let requestFilter: RequestFilter
     let responseFilter: ResponseFilter
@@ -28,15 +23,16 @@ final class ProxyPlan: Sendable {
         try configuration.validate()
         guard configuration.tls == nil else { throw .invalid("tls", "TLS is not served yet") }
         var groups: [UpstreamGroup] = []
-        var routes: [(prefix: String, isExact: Bool, action: RouteAction)] = []
-        for route in configuration.routes {
+        self.routes = try PlannedRoutes(configuration) { (route) throws(ProxyError) in
             switch route.action {
             case .files: throw .invalid("routes", "files are not served yet")
-            case .refuse(let status): routes.append((route.prefix, route.isExact, .refuse(status: status)))
+            case .refuse(let status): return PlannedRoute(.refuse(status: status), nil)
+            case .answer(let answer): return PlannedRoute(.answer(answer), nil)
+            case .close: return PlannedRoute(.close, nil)
             case .forward(let upstream):
                 let group = try UpstreamGroup(upstream, index: groups.count)
                 groups.append(group)
-                routes.append((route.prefix, route.isExact, .forward(group)))
+                return PlannedRoute(.forward(group), ForwardRule(route, upstream))
             }
         }
         self.configuration = configuration
@@ -44,7 +40,6 @@ final class ProxyPlan: Sendable {
             targetLength: configuration.limits.targetLength, headerLength: configuration.limits.headerLength,
             fieldCount: configuration.limits.fieldCount)
         self.groups = groups
-        self.routes = RouteTable(routes)
         self.requestFilter = RequestFilter(configuration.forwarding)
         self.responseFilter = ResponseFilter(configuration.forwarding)
         self.times = ProxyTimes(configuration.timeouts, configuration.clientKeepAlive)

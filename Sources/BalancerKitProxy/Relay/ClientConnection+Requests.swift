@@ -1,3 +1,4 @@
+import BalancerKit
 import NIOCore
 import ScaleCore
 
@@ -37,12 +38,48 @@ extension ClientConnection {
         guard let target = self.parser.head.target else { return self.reject(.malformedTarget) }
         let plan = self.worker.plan
         let record = self.makeRecord(length: headLength, at: now)
-        let action = self.port.inbox.withUnsafeReadableBytes { plan.routes.action(for: target, $0) }
-        switch action {
-        case .forward(let group): self.forward(self.parser.head, length: headLength, to: group, record, at: now)
-        case .refuse(let status): self.refuse(status, self.parser.head, length: headLength, record, at: now)
-        case nil: self.refuse(404, self.parser.head, length: headLength, record, at: now)
+        switch self.port.inbox.withUnsafeReadableBytes({ plan.routes.route(for: self.parser.head, target, $0) }) {
+        case .route(let route, let captures): self.carryOut(route, captures, headLength: headLength, record, at: now)
+        case .nothing: self.refuse(404, self.parser.head, length: headLength, record, at: now)
+        case .tooComplex: self.refuse(500, self.parser.head, length: headLength, record, at: now)
         }
+    }
+
+    /// Does what the request's route says.
+    private func carryOut(
+        _ route: PlannedRoute, _ captures: RouteCaptures, headLength: Int, _ record: RequestRecord?, at now: Instant
+    ) {
+        switch route.action {
+        case .forward(let group):
+            self.forward(self.parser.head, length: headLength, to: group, route.rule, captures, record, at: now)
+        case .refuse(let status): self.refuse(status, self.parser.head, length: headLength, record, at: now)
+        case .answer(let answer): self.send(answer, self.parser.head, length: headLength, captures, record, at: now)
+        case .close:
+            self.worker.tally.finished(status: 444, after: 0)
+            record?.finish(status: 444, bytes: 0, endpoint: nil, attempts: 0, at: now)
+            self.close()
+        }
+    }
+
+    /// What templates are filled in from.
+    private func view(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer, _ captures: RouteCaptures) -> RequestView {
+        RequestView(
+            head: head, bytes: bytes, client: self.address, isTLS: false,
+            defaultHost: self.worker.plan.configuration.forwarding.defaultHost, captures: captures)
+    }
+
+    private func send(
+        _ answer: FixedAnswer, _ head: RequestHead, length: Int, _ captures: RouteCaptures, _ record: RequestRecord?, at now: Instant
+    ) {
+        let port = self.port.context?.channel.localAddress?.port
+        let filled = self.port.inbox.withUnsafeReadableBytes { bytes in
+            answer.filled(for: self.view(head, UnsafeRawBufferPointer(rebasing: bytes[..<length]), captures), port: port)
+        }
+        self.port.inbox.moveReaderIndex(forwardBy: length)
+        self.worker.tally.finished(status: filled.status, after: 0)
+        record?.finish(status: filled.status, bytes: filled.body?.count ?? 0, endpoint: nil, attempts: 0, at: now)
+        self.answer(
+            filled, keepsConnection: head.framing == .none && self.mayPersist(head.persists, at: now), isAnswerToHead: head.method == .head)
     }
 
     /// What the access log and the tracer are told in the end; nil where neither listens.
@@ -64,9 +101,13 @@ extension ClientConnection {
             isAnswerToHead: head.method == .head)
     }
 
-    private func forward(_ head: RequestHead, length: Int, to group: UpstreamGroup, _ record: RequestRecord?, at now: Instant) {
+    private func forward(
+        _ head: RequestHead, length: Int, to group: UpstreamGroup, _ rule: ForwardRule?, _ captures: RouteCaptures,
+        _ record: RequestRecord?,
+        at now: Instant
+    ) {
         let plan = self.worker.plan
-        let limit = plan.configuration.limits.bodyLength ?? .max
+        let limit = rule?.bodyLength ?? plan.configuration.limits.bodyLength ?? .max
         if case .length(let bodyLength) = head.framing, bodyLength > limit {
             record?.finish(status: HTTPViolation.bodyTooLarge.requestStatus, bytes: 0, endpoint: nil, attempts: 0, at: now)
             return self.reject(.bodyTooLarge)
@@ -74,14 +115,23 @@ extension ClientConnection {
         var storage = self.headStorage
         self.headStorage = ByteBuffer()
         storage.clear()
+        var key: [UInt8]?
         self.port.inbox.withUnsafeReadableBytes { bytes in
             let headBytes = UnsafeRawBufferPointer(rebasing: bytes[..<length])
+            var changes: HeadChanges?
+            if let rule {
+                let view = self.view(head, headBytes, captures)
+                changes = rule.changes(for: view)
+                key = rule.keyBytes(for: view)
+            }
             storage.writeHead(estimate: length + 256) {
-                plan.requestFilter.write(head, headBytes, from: self.address, trace: record?.traceFields ?? [], to: &$0)
+                plan.requestFilter.write(
+                    head, headBytes, from: self.address, changes: changes, trace: record?.traceFields ?? [], to: &$0)
             }
         }
         self.port.inbox.moveReaderIndex(forwardBy: length)
-        let exchange = Exchange(head, serialized: storage, for: self, to: group, record, at: now)
+        let exchange = Exchange(head, serialized: storage, for: self, to: group, record, bodyLimit: limit, at: now)
+        exchange.history.key = key
         self.exchange = exchange
         if exchange.wantsBody { self.receiveBeginning(of: exchange, at: now) }
         // Hands the read buffer back, so that the channel can use it again.

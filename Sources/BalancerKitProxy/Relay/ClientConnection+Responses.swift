@@ -42,6 +42,20 @@ extension ClientConnection {
         self.finishExchange(keepsConnection: true, headStorage: nil, requestIsWhole: true, at: now)
     }
 
+    /// Answers with what the configuration says.
+    func answer(_ answer: FilledAnswer, keepsConnection: Bool, isAnswerToHead: Bool) {
+        guard self.port.context != nil, !self.phase.isClosing else { return }
+        let now = self.worker.now()
+        let (server, date) = (self.worker.plan.configuration.forwarding.serverHeader, self.worker.date(at: now))
+        self.port.staged.clear()
+        self.port.staged.writeHead(estimate: 512 + (answer.body?.count ?? 0)) {
+            answer.write(keepsConnection: keepsConnection, isAnswerToHead: isAnswerToHead, server: server, date: date, to: &$0)
+        }
+        guard keepsConnection else { return self.closeAfterWriting(lingers: true, at: now) }
+        self.port.flush()
+        self.finishExchange(keepsConnection: true, headStorage: nil, requestIsWhole: true, at: now)
+    }
+
     /// The response is written; what comes next on this connection, if anything.
     func finishExchange(keepsConnection: Bool, headStorage: ByteBuffer?, requestIsWhole: Bool, at now: Instant) {
         self.exchange = nil

@@ -52,7 +52,7 @@ final class Exchange {
 
     init(
         _ head: RequestHead, serialized: ByteBuffer, for client: ClientConnection, to group: UpstreamGroup, _ record: RequestRecord?,
-        at now: Instant
+        bodyLimit: Int, at now: Instant
     ) {
         self.client = client
         self.worker = client.worker
@@ -66,7 +66,7 @@ final class Exchange {
         self.head = serialized
         self.record = record
         let plan = client.worker.plan
-        self.body = BodyReader(head.framing, limits: plan.headLimits, maximumLength: plan.configuration.limits.bodyLength ?? .max)
+        self.body = BodyReader(head.framing, limits: plan.headLimits, maximumLength: bodyLimit)
         self.bodyWriter = BodyWriter(isChunked: head.framing == .chunked)
     }
 

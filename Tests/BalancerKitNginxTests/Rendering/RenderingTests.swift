@@ -1,5 +1,6 @@
 import BalancerKit
 import BalancerKitProxy
+import Logging
 import Testing
 
 @testable import BalancerKitNginx
@@ -54,19 +55,84 @@ private func described(_ proxy: ProxyConfiguration) -> [String] {
         "\(proxy.timeouts.upstreamConnect) \(proxy.timeouts.upstreamRead) \(proxy.timeouts.upstreamSend)",
         "\(proxy.clientKeepAlive)", "\(proxy.forwarding.hostHeader) \(proxy.forwarding.defaultHost)",
     ]
-    for route in proxy.routes {
-        switch route.action {
-        case .files(let files): lines.append("\(route.prefix) \(route.isExact) \(files)")
-        case .refuse(let status): lines.append("\(route.prefix) \(route.isExact) \(status)")
-        case .forward(let upstream):
-            lines.append("\(route.prefix) \(route.isExact) \(upstream.strategy) \(upstream.nextUpstream)")
-            lines += upstream.endpoints.map {
-                "\($0) \($0.weight) \($0.maxFails) \($0.failTimeout) \($0.maxConnections) \($0.isBackup) \($0.isDown)"
-            }
-            if upstream.keepAlive.connections > 0 { lines.append("\(upstream.keepAlive)") }
-        }
-    }
+    lines.append("\(proxy.requestZones) \(proxy.connectionZones) \(proxy.tls.map { "\($0)" } ?? "-")")
+    lines += proxy.routes.flatMap(described)
+    // A name of the default server is there for nginx's sake.
+    for host in proxy.hosts where !host.routes.isEmpty { lines += ["\(host.names)"] + host.routes.flatMap(described) }
     return lines
+}
+
+private func described(_ route: ProxyRoute) -> [String] {
+    var lines = [
+        "\(route.prefix) \(route.isExact) \(route.isFirm) \(route.expression?.pattern ?? "-") \(route.expression?.ignoresCase ?? false)",
+        "\(route.limits) \(route.upgrades) \(route.replacementPath ?? "-")",
+        "\(route.bodyLimit.map { "\($0)" } ?? "-") \(route.requestFields.map { "\($0.name): \($0.value)" })",
+    ]
+    switch route.action {
+    case .files(let files):
+        var sorted = files
+        sorted.contentTypes = [:]
+        lines.append("\(sorted) \(files.contentTypes.sorted { $0.key < $1.key })")
+    case .refuse(let status): lines.append("\(status)")
+    case .answer(let answer): lines.append("\(answer)")
+    case .close: lines.append("close")
+    case .forward(let upstream):
+        lines.append("\(upstream.strategy) \(upstream.key.map { "\($0)" } ?? "-") \(upstream.nextUpstream)")
+        lines += upstream.endpoints.map {
+            "\($0) \($0.weight) \($0.maxFails) \($0.failTimeout) \($0.maxConnections) \($0.isBackup) \($0.isDown)"
+        }
+        if upstream.keepAlive.connections > 0 { lines.append("\(upstream.keepAlive)") }
+    }
+    return lines + route.routes.flatMap(described)
+}
+
+/// A site with each kind of route.
+private func siteProxy() throws -> ProxyConfiguration {
+    let upstream = UpstreamConfiguration(endpoints: ["127.0.0.1:8001", "127.0.0.1:8002"])
+    var (hashed, ring, network) = (upstream, upstream, upstream)
+    (hashed.strategy, hashed.key) = (.keyHash, .text(try RequestTemplate("$uri \"x\"")))
+    (ring.strategy, ring.key) = (.consistentHash, .text(try RequestTemplate("${host}$arg_a")))
+    (network.strategy, network.key) = (.networkHash, .clientNetwork)
+    var expression = ProxyRoute(expression: try PathExpression("\\.(?<end>gif|p\"n{1,2}g)$", ignoresCase: true), upstream: hashed)
+    expression.requestFields = [
+        RequestField(name: "X-Own", value: try RequestTemplate("a $uri;{}")),
+        RequestField(name: "X-Forwarded-For", value: try RequestTemplate("")),
+    ]
+    var firm = ProxyRoute(prefix: "/firm", upstream: ring)
+    firm.isFirm = true
+    firm.replacementPath = "/other/path?a=b"
+    firm.bodyLimit = .unlimited
+    firm.upgrades = .any
+    firm.routes = [ProxyRoute(prefix: "/firm/inner", upstream: network)]
+    var redirection = ProxyRoute(prefix: "/old", action: .answer(FixedAnswer(redirect: 308, to: try RequestTemplate("/new$is_args$args"))))
+    redirection.isExact = true
+    var text = FixedAnswer(status: 200, text: try RequestTemplate("hello\n$host"))
+    text.contentType = "text/html; charset=utf-8"
+    var files = StaticFiles(directory: "/srv/my files", mapping: .alias)
+    (files.symbolicLinks, files.fallbackFile, files.maximumRanges, files.sendsETag) = (.refused, "/x.html", 3, false)
+    var limited = ProxyRoute(prefix: "/files/", files: files)
+    limited.limits.requests = [RequestLimit(zone: "one", burst: 5, delay: .above(2)), RequestLimit(zone: "two", burst: 1, delay: .never)]
+    limited.limits.requestStatus = 429
+    limited.limits.connections = [ConnectionLimit(zone: "three", connections: 7)]
+    limited.limits.connectionLogLevel = .notice
+    var proxy = ProxyConfiguration(routes: [
+        ProxyRoute(prefix: "/", upstream: upstream), expression, firm, redirection, ProxyRoute(prefix: "/text", action: .answer(text)),
+        ProxyRoute(prefix: "/close", action: .close), limited,
+    ])
+    proxy.requestZones = [
+        RequestZone(name: "one", rate: .perMinute(7)),
+        RequestZone(name: "two", key: LimitKey([.host, .header("x-a"), .text("b")]), rate: .perSecond(9)),
+    ]
+    proxy.connectionZones = [ConnectionZone(name: "three", key: LimitKey([.method, .path]))]
+    proxy.hosts = [
+        ProxyHost(names: ["a.example", "*.b.example"], routes: [ProxyRoute(prefix: "/", upstream: upstream)]),
+        ProxyHost(names: ["~^x{1,2}$", "d.*"], routes: [ProxyRoute(prefix: "/", action: .refuse(status: 410))]),
+    ]
+    proxy.limits.bodyLength = 1000
+    for zone in proxy.requestZones.indices { proxy.requestZones[zone].maximumKeys = 8192 }
+    proxy.connectionZones[0].maximumKeys = 16_384
+    proxy.port = 18_973
+    return proxy
 }
 
 @Suite struct RenderingTests {
@@ -76,6 +142,28 @@ private func described(_ proxy: ProxyConfiguration) -> [String] {
         let again = try NginxConfiguration(parsing: file.text.utf8)
         #expect(described(again.proxy) == described(proxy))
         #expect(try NginxFile(again.proxy).text == file.text)
+    }
+
+    @Test func `a whole site too: hosts, expressions, nested routes, answers, files, limits`() throws {
+        let proxy = try siteProxy()
+        let text = try NginxFile(proxy).text
+        let again = try NginxConfiguration(parsing: text.utf8)
+        for (line, original) in zip(described(again.proxy), described(proxy)) { #expect(line == original) }
+        #expect(described(again.proxy).count == described(proxy).count)
+        #expect(try NginxFile(again.proxy).text == text)
+    }
+
+    @Test func `proxies on several addresses are servers of one file, with zones and upstreams of their own`() throws {
+        var second = try siteProxy()
+        second.port = 18_972
+        second.tls = ProxyTLS(certificates: [
+            .init(chainFile: "/c.pem", keyFile: "/c.key"), .init(chainFile: "/a.pem", keyFile: "/a.key", serverNames: ["a.example"]),
+        ])
+        let proxies = [try siteProxy(), second]
+        let again = try NginxConfiguration(parsing: try NginxFile(proxies).text.utf8).proxies
+        #expect(again.map(\.port) == [18_973, 18_972])
+        #expect(again[0].tls == nil && again[1].requestZones.map(\.name) == ["one_of_2", "two_of_2"])
+        #expect(again[1].tls?.certificates.map(\.chainFile) == ["/c.pem", "/a.pem", "/c.pem"])
     }
 
     @Test func `the plainest proxy too, and one on a socket`() throws {
@@ -95,7 +183,7 @@ private func described(_ proxy: ProxyConfiguration) -> [String] {
         var places = NginxFile.Places()
         (places.pid, places.errorLog, places.temporary) = ("nginx.pid", "stderr", scratch.path)
         for proxy in [
-            try fullProxy(),
+            try fullProxy(), try siteProxy(),
             {
                 var p = ProxyConfiguration(endpoints: ["127.0.0.1:1"]); p.port = 18_974; return p
             }(),
@@ -120,6 +208,18 @@ private func described(_ proxy: ProxyConfiguration) -> [String] {
         add { $0.routes[0].prefix = "/" + String(repeating: "x", count: 4096) }
         add { $0.routes[0].prefix = "/\0" }
         add { $0.unixSocket = "/tmp/a:b" }
+        try add { $0.routes[0].requestFields = [RequestField(name: "X-A", value: try RequestTemplate(literal: "a$b"))] }
+        add { $0.routes[0].upgrades = .to(["websocket"]) }
+        add { $0.routes[0].routes = [ProxyRoute(prefix: "/", action: .close), ProxyRoute(prefix: "/", action: .close)] }
+        add { $0.routes.append(ProxyRoute(prefix: "/x", files: StaticFiles(directory: "/srv"))) }
+        add { $0.routes.append(ProxyRoute(prefix: "/x/", upstream: UpstreamConfiguration(endpoints: ["127.0.0.1:1"]))) }
+        add { $0.hosts = [ProxyHost(names: ["a\0"], routes: $0.routes)] }
+        add { $0.hosts = [ProxyHost(names: ["local*"], routes: $0.routes)] }
+        add { $0.hosts = [ProxyHost(names: ["~l.c"], routes: $0.routes)] }
+        add {
+            $0.routes[0].limits.connections = [ConnectionLimit(zone: "a", connections: 1)]
+            $0.routes[0].routes = [ProxyRoute(prefix: "/a", action: .close)]
+        }
         for proxy in proxies {
             let error = #expect(throws: NginxError.self) { try NginxFile(proxy) }
             #expect(error?.code == .notRenderable)

@@ -17,6 +17,10 @@ struct ListenAddress: Equatable {
     /// Parameters of sockets that the embedded proxy leaves to the system.
     var inert: [String] = []
 
+    init(place: Place) {
+        self.place = place
+    }
+
     init(_ statement: NginxSyntaxTree.Node) throws(NginxError) {
         guard statement.words.count > 1 else { throw .invalid("invalid number of arguments in \"listen\" directive", statement) }
         self.place = try Self.place(statement.words[1].text, statement)

@@ -1,0 +1,98 @@
+import BalancerKit
+import BalancerKitProxy
+import Foundation
+import ScaleTesting
+import Testing
+
+@testable import BalancerKitNginx
+
+/// The same requests to the embedded proxy, to nginx with the text as it stands, and to nginx with the file that is rendered.
+struct SameAnswers {
+    /// What is compared of an answer.
+    struct Answer: Equatable, CustomStringConvertible {
+        var status: Int
+        var fields: [String]
+        /// Of what is no error: nginx has pages of its own for these.
+        var body: String
+
+        var description: String { "\(self.status) \(self.fields) \(self.body)" }
+    }
+
+    /// One request, with what is added to its head.
+    struct Request: Sendable, CustomStringConvertible {
+        var text: String
+
+        /// - Parameter host: nil sends none, in HTTP/1.0.
+        init(_ target: String, method: String = "GET", host: String? = "a.example", _ lines: String...) {
+            let version = host == nil ? "1.0" : "1.1"
+            let all = (host.map { ["Host: \($0)"] } ?? []) + ["Connection: close"] + lines
+            self.text = "\(method) \(target) HTTP/\(version)\r\n" + all.map { $0 + "\r\n" }.joined() + "\r\n"
+        }
+
+        var description: String { self.text.split(separator: "\r\n").prefix(2).joined(separator: " | ") }
+    }
+
+    /// Compares all answers.
+    ///
+    /// - Parameters:
+    ///   - text: what stands in `http`; `{port}` is where the server listens.
+    ///   - fields: of responses, that are compared.
+    ///   - isRendered: whether the rendered file is tried as well.
+    static func expect(
+        _ text: String, _ requests: [Request], fields: [String] = ["Location"], isRendered: Bool = true,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws -> [Answer] {
+        let (first, second) = (try await ScriptedUpstream.closedPort(), try await ScriptedUpstream.closedPort())
+        let written = text.replacingOccurrences(of: "{port}", with: "\(first)")
+        let site = try NginxConfiguration(parsing: written.utf8, file: "FILE", context: .http)
+        var rendered = site.proxy
+        // Each of several processes would take turns of its own.
+        (rendered.port, rendered.threads) = (second, 1)
+        let renderedText = try NginxFile(rendered).text
+        let byNginx = try await RunningNginx.with(written, port: first) { try await Self.ask(first, requests, fields) }
+        var embedded = site.proxy
+        (embedded.threads, embedded.port) = (1, 0)
+        embedded.accessLog = nil
+        let byProxy = try await withProxy(embedded) { running in try await Self.ask(running.port, requests, fields) }
+        for (index, request) in requests.enumerated() {
+            #expect(byProxy[index] == byNginx[index], "\(request): the embedded proxy, nginx", sourceLocation: sourceLocation)
+        }
+        guard isRendered else { return byNginx }
+        let byRendered = try await RunningNginx.with(renderedText, isWhole: true, port: second) {
+            try await Self.ask(second, requests, fields)
+        }
+        for (index, request) in requests.enumerated() {
+            #expect(byRendered[index] == byNginx[index], "\(request): nginx with the rendered file, nginx", sourceLocation: sourceLocation)
+        }
+        return byNginx
+    }
+
+    private static func ask(_ port: Int, _ requests: [Request], _ fields: [String]) async throws -> [Answer] {
+        var answers: [Answer] = []
+        for request in requests {
+            let connection = try await RawConnection.connect(port)
+            try await connection.send(request.text)
+            let response = try await connection.response(toHead: request.text.hasPrefix("HEAD"))
+            await connection.close()
+            let compared = fields.flatMap { name in
+                response.fields(name).map { "\(name): \($0.replacingOccurrences(of: ":\(port)", with: ":PORT"))" }
+            }
+            let isCompared = (200..<300).contains(response.status)
+            answers.append(
+                Answer(
+                    status: response.status, fields: compared,
+                    body: isCompared ? response.body.replacingOccurrences(of: ":\(port)", with: ":PORT") : ""))
+        }
+        return answers
+    }
+
+    /// An upstream that answers with its name, the request line without the version, and some of the fields that it got.
+    static func echo(_ name: String, _ fields: [String] = []) async throws -> ScriptedUpstream {
+        try await ScriptedUpstream.start { request in
+            let values = fields.map { field in "\(field)=\(request.fields(field).joined(separator: "|"))" }
+            // nginx speaks HTTP/1.0 to upstreams unless it is told otherwise.
+            let line = request.line.split(separator: " ").prefix(2).joined(separator: " ")
+            return [.send(ok(([name, line] + values).joined(separator: "\n")))]
+        }
+    }
+}
