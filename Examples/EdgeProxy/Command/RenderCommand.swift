@@ -11,7 +11,7 @@ struct RenderCommand: ParsableCommand {
         let configuration = try self.arguments.read()
         let text: String
         do {
-            text = try NginxFile(configuration.proxy).text
+            text = try NginxFile(configuration.proxies).text
         } catch {
             throw OneLine("\(self.arguments.file): \(error.description)")
         }

@@ -11,20 +11,28 @@ struct RunCommand: AsyncParsableCommand {
 
     @OptionGroup var arguments: ConfigurationArguments
 
-    @Option(help: "Where to listen instead of where the file says: HOST:PORT, [IPv6]:PORT or unix:/PATH.")
-    var listen: String?
+    @Option(
+        help: """
+            Where to listen instead of where the file says: HOST:PORT, [IPv6]:PORT or unix:/PATH. Once for each address of the file, in \
+            the order in which it mentions them; the others stay.
+            """)
+    var listen: [String] = []
 
     func run() async throws {
         let configuration = try self.arguments.read()
-        var proxy = configuration.proxy
-        if let listen { try Self.listen(at: listen, &proxy) }
+        var proxies = configuration.proxies
+        guard self.listen.count <= proxies.count else {
+            throw OneLine("--listen: given \(self.listen.count) times, and the file has \(proxies.count) addresses")
+        }
+        for (index, text) in self.listen.enumerated() { try Self.listen(at: text, &proxies[index]) }
         configuration.report.writeToStandardError()
         LoggingSystem.bootstrap(StreamLogHandler.standardError)
         let logger = Logger(label: "edge-proxy")
         do {
-            let server = try ReverseProxy(proxy, logger: logger)
+            let servers = try proxies.map { try ReverseProxy($0, logger: logger) }
             try await ServiceGroup(
-                configuration: .init(services: [.init(service: server)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+                configuration: .init(
+                    services: servers.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
             ).run()
         } catch {
             throw OneLine("\(error)")

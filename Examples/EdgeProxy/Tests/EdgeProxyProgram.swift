@@ -26,6 +26,7 @@ final class EdgeProxyProgram {
         try RunningProgram.start("edge-proxy", arguments)
     }
 
+    /// To its end.
     func run(_ arguments: String...) async throws -> ProgramOutcome {
         try await RunningProgram.start("edge-proxy", arguments).outcome()
     }

@@ -64,6 +64,32 @@ private func djangoSite(_ first: Int, _ second: Int) -> String {
         #expect(try await running.outcome().status == 0)
     }
 
+    @Test func `each address of a file is served, and --listen replaces them one by one`() async throws {
+        try await EchoServer.with { upstream in
+            let program = try EdgeProxyProgram()
+            let socket = program.directory.appendingPathComponent("s").path
+            let file = try program.file(
+                "site",
+                """
+                server { listen unix:\(socket); server_name a.example; return 301 https://$host$request_uri; }
+                server { listen 8443; location / { proxy_pass http://127.0.0.1:\(upstream.port); } }
+                """)
+            let running = try program.start(
+                "run", file, "--context", "http", "--listen", "unix:\(socket)", "--listen", "127.0.0.1:0")
+            let port = try await running.port()
+            #expect(try await HTTPConversation.request("GET", "/", port: port).status == 200)
+            try await eventually(within: .seconds(60), "the socket is there; \(running.errors)") {
+                FileManager.default.fileExists(atPath: socket)
+            }
+            running.signal(SIGTERM)
+            #expect(try await running.outcome().status == 0)
+            let tooMany = try await program.run(
+                "run", file, "--context", "http", "--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0")
+            #expect(tooMany.status == 1)
+            #expect(tooMany.errors == "Error: --listen: given 3 times, and the file has 2 addresses\n")
+        }
+    }
+
     @Test func `a socket is served and removed in the end`() async throws {
         let program = try EdgeProxyProgram()
         let file = try program.file("site", djangoSite(9, 10))
