@@ -12,7 +12,8 @@ public import ScaleCore
 /// step: there is no moment at which both or neither exist.
 ///
 /// **Cancellation.** A `receive` that is cancelled while it waits throws `CancellationError` and has leased nothing; what it has leased
-/// already it returns. The other calls do not react to cancellation.
+/// already it returns. A `publish` may throw it as long as the message has not been given to the server. The other calls do not react to
+/// cancellation.
 ///
 /// **Order.** Larger priority first, if ``capabilities`` says so, then first published first. A message that comes back for whatever
 /// reason takes a place of its own; there is no promise of order among several workers.

@@ -2,6 +2,9 @@ package import ScaleCore
 
 /// The one timer of a part that has deadlines: it sleeps for the earliest one, and does not exist while there is none.
 ///
+/// A deadline that moves to a later time leaves the timer as it is: it looks again when it wakes. So what ends long before its deadline, as
+/// almost everything does, costs no timer of its own.
+///
 /// The owner keeps its deadlines under a lock of its own and calls ``refresh()`` after every change. The alarm asks for the
 /// deadline under *its* lock, so that two refreshes at once cannot leave the older answer armed; the owner never calls it while
 /// holding its own lock.
@@ -36,6 +39,7 @@ package final class Alarm: Sendable {
     package func refresh() {
         let obsolete: Task<Void, Never>? = self.state.withLock { state in
             let deadline = self.nextDeadline()
+            if let deadline, let armed = state.deadline, armed <= deadline { return nil }
             guard deadline != state.deadline else { return nil }
             let obsolete = state.task
             state.deadline = deadline
@@ -61,7 +65,7 @@ package final class Alarm: Sendable {
             return true
         }
         guard isCurrent else { return }
-        self.fire()
+        if let deadline = self.nextDeadline(), deadline <= self.time.now() { self.fire() }
         self.refresh()
     }
 }

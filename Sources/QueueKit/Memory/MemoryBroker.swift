@@ -1,4 +1,3 @@
-internal import DequeModule
 public import ScaleCore
 
 /// A broker inside the process: for one process's own background work, for development and for tests.
@@ -7,7 +6,7 @@ public import ScaleCore
 /// *and* a message is delayed or leased, so an idle worker costs nothing.
 public final class MemoryBroker: Broker {
     private let time: TimeSource
-    private let shared: Shared
+    private let desk: ReceiverDesk<MemoryBrokerState>
     private let alarm: Alarm
 
     public let capabilities = BrokerCapabilities(ordersByPriority: true)
@@ -15,12 +14,12 @@ public final class MemoryBroker: Broker {
     /// - Parameter maximumDeadLetters: how many dead letters a queue keeps; the oldest make room for the newest.
     public init(time: TimeSource = .system, maximumDeadLetters: Int = 10_000) {
         self.time = time
-        let shared = Shared(maximumDeadLetters: maximumDeadLetters)
-        self.shared = shared
+        let desk = ReceiverDesk(MemoryBrokerState(engine: MemoryBrokerEngine(maximumDeadLetters: maximumDeadLetters)))
+        self.desk = desk
         self.alarm = Alarm(
             time,
-            nextDeadline: { shared.state.withLock { $0.waiters.isEmpty ? nil : $0.engine.nextDeadline } },
-            fire: { shared.serveWaiters(at: time.now()) })
+            nextDeadline: { desk.state.withLock { $0.receivers.isEmpty ? nil : $0.engine.nextDeadline } },
+            fire: { desk.serve(at: time.now()) })
     }
 
     public func publish(_ message: Message, to queue: String, notBefore: UTCTime?) async throws {
@@ -31,17 +30,7 @@ public final class MemoryBroker: Broker {
 
     public func receive(_ request: ReceiveRequest) async throws -> [Delivery] {
         guard request.waits else { return try self.change { engine, now in engine.take(request, at: now) } }
-        let id = self.shared.newWaiterID()
-        defer { self.shared.forgetCancellation(of: id) }
-        return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                self.shared.park(Waiter(id: id, request: request, continuation: continuation), at: self.time.now())
-                self.alarm.refresh()
-            }
-        } onCancel: {
-            self.shared.cancel(id)
-            self.alarm.refresh()
-        }
+        return try await self.desk.receive(request, on: self.time) { [alarm] in alarm.refresh() }
     }
 
     public func acknowledge(_ lease: Lease) async throws {
@@ -84,14 +73,16 @@ public final class MemoryBroker: Broker {
 
     /// Refuses every further call, and ends those that wait, with ``QueueError/Code/closed``.
     public func shutdown() {
-        self.shared.shutdown()
+        self.desk.close(Self.closed)
         self.alarm.refresh()
     }
 
     /// When the broker next changes by itself: a delayed message is due, or a lease may end.
     package var nextDeadline: Instant? {
-        self.shared.state.withLock { $0.engine.nextDeadline }
+        self.desk.state.withLock { $0.engine.nextDeadline }
     }
+
+    private static let closed = QueueError(code: .closed, message: "the broker has been shut down")
 
     /// Delays are given in UTC, since they travel in messages, and kept on the monotonic timeline, which no change of the clock moves.
     private func instant(_ time: UTCTime?) -> Instant? {
@@ -102,104 +93,22 @@ public final class MemoryBroker: Broker {
         _ event: (inout MemoryBrokerEngine, Instant) throws(QueueError) -> Value
     ) throws(QueueError) -> Value {
         let now = self.time.now()
-        let value = try self.shared.change(at: now, event)
-        self.shared.serveWaiters(at: now)
+        let value = try self.desk.state.withLock { state throws(QueueError) in
+            guard !state.receivers.isClosed else { throw Self.closed }
+            return try event(&state.engine, now)
+        }
+        self.desk.serve(at: now)
         self.alarm.refresh()
         return value
     }
 }
 
-/// A worker that waits for a message.
-private struct Waiter {
-    let id: UInt64
-    let request: ReceiveRequest
-    let continuation: CheckedContinuation<[Delivery], any Error>
-}
+/// What the alarm holds on to as well, so that it does not keep the broker itself alive.
+private struct MemoryBrokerState: ReceivingState {
+    var engine: MemoryBrokerEngine
+    var receivers = WaitingReceivers()
 
-/// The broker's state and who waits on it: what the alarm holds on to, so that it does not keep the broker itself alive.
-private final class Shared: Sendable {
-    struct State {
-        var engine: MemoryBrokerEngine
-        var waiters: Deque<Waiter> = []
-        /// Waiters that were cancelled before they had parked.
-        var cancelled: Set<UInt64> = []
-        var lastWaiter: UInt64 = 0
-        var isClosed = false
-    }
-
-    let state: Locked<State>
-
-    private static let closed = QueueError(code: .closed, message: "the broker has been shut down")
-
-    init(maximumDeadLetters: Int) {
-        self.state = Locked(State(engine: MemoryBrokerEngine(maximumDeadLetters: maximumDeadLetters)))
-    }
-
-    func newWaiterID() -> UInt64 {
-        self.state.withLock { state in
-            state.lastWaiter += 1
-            return state.lastWaiter
-        }
-    }
-
-    func forgetCancellation(of id: UInt64) {
-        self.state.withLock { _ = $0.cancelled.remove(id) }
-    }
-
-    func change<Value: Sendable>(
-        at now: Instant, _ event: (inout MemoryBrokerEngine, Instant) throws(QueueError) -> Value
-    ) throws(QueueError) -> Value {
-        try self.state.withLock { state throws(QueueError) in
-            guard !state.isClosed else { throw Self.closed }
-            return try event(&state.engine, now)
-        }
-    }
-
-    func park(_ waiter: Waiter, at now: Instant) {
-        let answer: Result<[Delivery], any Error>? = self.state.withLock { state in
-            if state.cancelled.remove(waiter.id) != nil { return .failure(CancellationError()) }
-            if state.isClosed { return .failure(Self.closed) }
-            let deliveries = state.engine.take(waiter.request, at: now)
-            if !deliveries.isEmpty || waiter.request.limit < 1 { return .success(deliveries) }
-            state.waiters.append(waiter)
-            return nil
-        }
-        if let answer { waiter.continuation.resume(with: answer) }
-    }
-
-    /// Hands messages to those who wait, first come first served.
-    func serveWaiters(at now: Instant) {
-        let served: [(Waiter, [Delivery])] = self.state.withLock { state in
-            guard !state.waiters.isEmpty else { return [] }
-            var served: [(Waiter, [Delivery])] = []
-            var waiting: Deque<Waiter> = []
-            while let waiter = state.waiters.popFirst() {
-                let deliveries = state.engine.take(waiter.request, at: now)
-                if deliveries.isEmpty { waiting.append(waiter) } else { served.append((waiter, deliveries)) }
-            }
-            state.waiters = waiting
-            return served
-        }
-        for (waiter, deliveries) in served { waiter.continuation.resume(returning: deliveries) }
-    }
-
-    func cancel(_ id: UInt64) {
-        let waiter: Waiter? = self.state.withLock { state in
-            guard let index = state.waiters.firstIndex(where: { $0.id == id }) else {
-                state.cancelled.insert(id)
-                return nil
-            }
-            return state.waiters.remove(at: index)
-        }
-        waiter?.continuation.resume(throwing: CancellationError())
-    }
-
-    func shutdown() {
-        let waiters = self.state.withLock { state in
-            state.isClosed = true
-            defer { state.waiters = [] }
-            return state.waiters
-        }
-        for waiter in waiters { waiter.continuation.resume(throwing: Self.closed) }
+    mutating func take(_ request: ReceiveRequest, at now: Instant) -> [Delivery] {
+        self.engine.take(request, at: now)
     }
 }
