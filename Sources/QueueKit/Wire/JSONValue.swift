@@ -91,49 +91,107 @@ extension JSONValue {
 public struct JSONObject: Sendable {
     /// The keys in their order.
     public private(set) var keys: [String] = []
-    private var values: [ExactName: JSONValue] = [:]
+    private var values: [JSONValue] = []
+    /// Where the keys are, once there are so many that searching for one costs more than this. Most objects, a message's headers among
+    /// them, never have it.
+    private var positions: [ExactName: Int]?
+
+    private static let searchedKeys = 24
 
     public init() {}
 
     public init(_ pairs: [(String, JSONValue)]) {
+        self.reserve(pairs.count)
         for (key, value) in pairs { self[key] = value }
+    }
+
+    /// Makes room for so many keys.
+    package mutating func reserve(_ count: Int) {
+        self.keys.reserveCapacity(count)
+        self.values.reserveCapacity(count)
     }
 
     public var count: Int { self.keys.count }
     public var isEmpty: Bool { self.keys.isEmpty }
 
+    private func position(of key: String) -> Int? {
+        if let positions = self.positions { return positions[ExactName(key)] }
+        return self.keys.firstIndex { $0.hasSameBytes(as: key) }
+    }
+
     /// The value of a key; `nil` when the object has no such key (a JSON `null` is ``JSONValue/null``). Setting `nil` removes the key,
     /// in time linear in the number of keys.
     public subscript(key: String) -> JSONValue? {
-        get { self.values[name: key] }
+        get { self.position(of: key).map { self.values[$0] } }
         set {
-            if let newValue {
-                if self.values.updateValue(newValue, forKey: ExactName(key)) == nil { self.keys.append(key) }
-            } else if self.values.removeValue(forKey: ExactName(key)) != nil {
-                self.keys.removeAll { $0.hasSameBytes(as: key) }
+            switch (self.position(of: key), newValue) {
+            case (let position?, let value?): self.values[position] = value
+            case (nil, let value?): self.append(key, value)
+            case (let position?, nil): self.remove(at: position)
+            case (nil, nil): break
             }
         }
+    }
+
+    private mutating func append(_ key: String, _ value: JSONValue) {
+        self.keys.append(key)
+        self.values.append(value)
+        if self.positions != nil {
+            self.positions?[ExactName(key)] = self.keys.count - 1
+        } else if self.keys.count > Self.searchedKeys {
+            self.findPositions()
+        }
+    }
+
+    private mutating func remove(at position: Int) {
+        self.keys.remove(at: position)
+        self.values.remove(at: position)
+        if self.positions != nil { self.findPositions() }
+    }
+
+    private mutating func findPositions() {
+        self.positions = Dictionary(uniqueKeysWithValues: zip(self.keys.lazy.map { ExactName($0) }, self.keys.indices))
     }
 }
 
 extension JSONObject: Hashable {
-    public static func == (left: JSONObject, right: JSONObject) -> Bool { left.values == right.values }
-    public func hash(into hasher: inout Hasher) { hasher.combine(self.values) }
+    public static func == (left: JSONObject, right: JSONObject) -> Bool {
+        left.count == right.count && left.allSatisfy { right[$0.key] == $0.value }
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        // Whatever the order.
+        var sum = 0
+        for (key, value) in self {
+            var one = Hasher()
+            one.combine(ExactName(key))
+            one.combine(value)
+            sum ^= one.finalize()
+        }
+        hasher.combine(sum)
+    }
 }
 
 extension JSONObject: Sequence {
     /// Keys and values in the order of the keys.
-    public func makeIterator() -> AnyIterator<(key: String, value: JSONValue)> {
-        var index = 0
-        return AnyIterator {
-            while index < self.keys.count {
-                let key = self.keys[index]
-                index += 1
-                if let value = self.values[name: key] { return (key, value) }
-            }
-            return nil
+    public struct Iterator: IteratorProtocol {
+        private let object: JSONObject
+        private var index = 0
+
+        fileprivate init(_ object: JSONObject) {
+            self.object = object
+        }
+
+        public mutating func next() -> (key: String, value: JSONValue)? {
+            guard self.index < self.object.keys.count else { return nil }
+            defer { self.index += 1 }
+            return (self.object.keys[self.index], self.object.values[self.index])
         }
     }
+
+    public func makeIterator() -> Iterator { Iterator(self) }
+
+    public var underestimatedCount: Int { self.count }
 }
 
 extension JSONObject: ExpressibleByDictionaryLiteral {

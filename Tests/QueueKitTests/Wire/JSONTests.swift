@@ -74,6 +74,26 @@ import Testing
         #expect(try JSONParser.parse(text) == value)
     }
 
+    @Test(arguments: [1, 5, 24, 25, 26, 200]) func `an object of any size finds, replaces and removes by name`(count: Int) {
+        let names = (0..<count).map { "key \($0)" }
+        var object = JSONObject(names.map { ($0, .string($0)) })
+        #expect(object.keys == names)
+        #expect(names.allSatisfy { object[$0] == .string($0) })
+        #expect(object["key"] == nil)
+        object[names[count / 2]] = 1
+        #expect(object.keys == names)
+        #expect(object == JSONObject(object.map { ($0.key, $0.value) }.reversed()))
+        #expect(object.hashValue == JSONObject(object.map { ($0.key, $0.value) }.reversed()).hashValue)
+        object[names[count / 2]] = nil
+        object["no such key"] = nil
+        #expect(object.keys == names.filter { $0 != names[count / 2] })
+        #expect(names.allSatisfy { $0 == names[count / 2] ? object[$0] == nil : object[$0] == .string($0) })
+        object["new"] = 2
+        #expect(object.keys.last == "new")
+        #expect(object["new"] == 2)
+        #expect(object.count == count)
+    }
+
     @Test func `the keys of an object keep their order, and can be taken away`() {
         var object: JSONObject = ["z": 1, "a": 2, "m": 3]
         object["a"] = nil
