@@ -29,16 +29,20 @@ let package = Package(
     targets: [
         .target(name: "Harness", swiftSettings: swiftSettings),
         .target(name: "CHTTPLoad"),
+        .target(name: "CRabbitMQBaseline", linkerSettings: [.linkedLibrary("rabbitmq")]),
         .target(name: "CRedisBaseline", linkerSettings: [.linkedLibrary("hiredis")]),
         .executableTarget(
             name: "bench",
             dependencies: [
                 "CHTTPLoad",
+                "CRabbitMQBaseline",
                 "CRedisBaseline",
                 "Harness",
                 scaleKit("BalancerKit"),
                 scaleKit("BalancerKitProxy"),
                 scaleKit("CacheKit"),
+                scaleKit("QueueKit"),
+                scaleKit("QueueKitRabbitMQ"),
                 scaleKit("ScaleCore"),
                 scaleKit("ScaleRedis"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -12,10 +12,10 @@ struct MeasureCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "measure", abstract: "Run the rows and print the table.")
 
     enum Subject: String, ExpressibleByArgument, CaseIterable {
-        case memory, proxy, redis
+        case memory, proxy, rabbitmq, redis
     }
 
-    @Option(help: "Only these rows: memory, proxy or redis.")
+    @Option(help: "Only these rows: memory, proxy, rabbitmq or redis.")
     var only: Subject?
 
     @Option(help: "How many counted rounds each row has.")
@@ -27,6 +27,12 @@ struct MeasureCommand: AsyncParsableCommand {
     @Option(help: "The Redis to measure against, HOST:PORT.")
     var redis = "127.0.0.1:26379"
 
+    @Option(help: "The RabbitMQ to measure against, with user and password.")
+    var amqp = "amqp://guest:guest@127.0.0.1:26384/"
+
+    @Option(help: "A Python with Celery, to measure beside; without it those rows are left out.")
+    var python: String?
+
     func run() async throws {
         var report = Report()
         for subject in Subject.allCases where self.only == nil || self.only == subject {
@@ -35,6 +41,8 @@ struct MeasureCommand: AsyncParsableCommand {
                 switch subject {
                 case .memory: report.comparisons += try await MemoryRow.measure(rounds: self.rounds)
                 case .redis: report.comparisons += try await RedisRows.measure(rounds: self.rounds, server: self.redis)
+                case .rabbitmq:
+                    report.comparisons += try await RabbitMQRows.measure(rounds: self.rounds, url: self.amqp, python: self.python)
                 case .proxy: report.comparisons += try await ProxyRow.measure(rounds: self.rounds)
                 }
             } catch {
