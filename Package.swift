@@ -165,9 +165,15 @@ let package = Package(
             "QueueKitTests",
             ["QueueKit", "QueueKitTesting", "ScaleCore", "ScaleTesting", inMemoryTracing, lifecycle, logging, metricsTestKit, tracing],
             exclude: ["Vectors/celery.json"]),
+        .executableTarget(
+            name: "RabbitMQWorkerProcess", dependencies: ["QueueKit", "QueueKitRabbitMQ", "ScaleCore"], path: "Tests/RabbitMQWorkerProcess",
+            swiftSettings: swiftSettings),
         tests(
             "QueueKitRabbitMQTests",
-            ["CScaleRabbitMQ", "QueueKit", "QueueKitRabbitMQ", "QueueKitTesting", "ScaleCore", "ScaleTesting", "TestServers", logging]),
+            [
+                "CScaleRabbitMQ", "QueueKit", "QueueKitRabbitMQ", "QueueKitTesting", "RabbitMQWorkerProcess", "ScaleCore", "ScaleTesting",
+                "TestServers", logging,
+            ]),
         tests(
             "QueueKitRedisTests",
             ["QueueKit", "QueueKitRedis", "QueueKitTesting", "ScaleCore", "ScaleRedis", "ScaleTesting", "TestServers"]),

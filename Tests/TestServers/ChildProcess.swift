@@ -72,10 +72,18 @@ public final class ChildProcess: @unchecked Sendable {
     }
 
     /// Sends a signal that ends it, and returns when it is gone.
-    public func end(_ signal: Int32 = SIGTERM) async throws {
+    public func end(_ signal: Int32 = SIGTERM, within limit: Duration = .seconds(10)) async throws {
         if signal != SIGKILL { self.send(SIGCONT) }
         self.send(signal)
-        try await Self.waitUntil("\(self.name) has ended") { !self.process.isRunning }
+        try await Self.waitUntil("\(self.name) has ended", within: limit) { !self.process.isRunning }
+    }
+
+    /// Returns when it has ended by itself, with status 0.
+    public func succeed(within limit: Duration = .seconds(60)) async throws {
+        try await Self.waitUntil("\(self.name) has ended", within: limit) { !self.process.isRunning }
+        guard self.process.terminationStatus == 0 else {
+            throw Failure(message: "\(self.name) ended with \(self.process.terminationStatus)")
+        }
     }
 
     /// Writes a line to its input.
@@ -105,12 +113,15 @@ public final class ChildProcess: @unchecked Sendable {
         try body()
     }
 
-    static func waitUntil(_ what: String, giveUp: () -> Bool = { false }, _ condition: () -> Bool) async throws {
-        for _ in 0..<2000 {
+    static func waitUntil(
+        _ what: String, within limit: Duration = .seconds(10), giveUp: () -> Bool = { false }, _ condition: () -> Bool
+    ) async throws {
+        let deadline = ContinuousClock.now + limit
+        while ContinuousClock.now < deadline {
             if condition() { return }
             if giveUp() { throw Failure(message: "\(what): the process has ended") }
             try await Task.sleep(for: .milliseconds(5))
         }
-        throw Failure(message: "\(what): not within 10 s")
+        throw Failure(message: "\(what): not within \(limit)")
     }
 }

@@ -8,7 +8,7 @@ import Musl
 import Darwin
 #endif
 
-/// A server of a test's own, which may be stopped, killed and frozen: see ``PrivateRedis`` and ``PrivateMemcached``.
+/// A server of a test's own, which may be stopped, killed and frozen: see ``PrivateRedis``, ``PrivateMemcached`` and ``PrivateRabbitMQ``.
 ///
 /// It listens on a free loopback port, keeps its files in a scratch directory, and ends with this object.
 ///
@@ -38,11 +38,16 @@ public class PrivateServer: @unchecked Sendable {
         self.port = try Self.freePort()
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("scalekit-\(name)-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        let port = "\(self.port)"
         self.directory = directory
-        self.arguments = arguments.map {
-            $0.replacingOccurrences(of: "{port}", with: port).replacingOccurrences(of: "{directory}", with: directory.path)
-        }
+        self.arguments = arguments
+    }
+
+    /// How long a start or an end may take.
+    var patience: Duration { .seconds(10) }
+
+    func filled(_ argument: String) -> String {
+        argument.replacingOccurrences(of: "{port}", with: "\(self.port)")
+            .replacingOccurrences(of: "{directory}", with: self.directory.path)
     }
 
     deinit {
@@ -53,9 +58,9 @@ public class PrivateServer: @unchecked Sendable {
     /// Starts the server (again) on its port; returns when it accepts connections.
     public func start() async throws {
         guard let executable = Self.executable(self.name) else { throw Failure(message: "\(self.name) is not installed") }
-        let process = try ChildProcess(executable, self.arguments)
+        let process = try ChildProcess(executable, self.arguments.map { self.filled($0) })
         self.lock.withLock { self.process = process }
-        try await ChildProcess.waitUntil("\(self.name) accepts connections", giveUp: { !process.isRunning }) {
+        try await ChildProcess.waitUntil("\(self.name) accepts connections", within: self.patience, giveUp: { !process.isRunning }) {
             Self.accepts(port: self.port)
         }
     }
@@ -88,7 +93,7 @@ public class PrivateServer: @unchecked Sendable {
 
     private func end(_ signal: Int32) async throws {
         guard let process = self.lock.withLock({ self.process }) else { return }
-        try await process.end(signal)
+        try await process.end(signal, within: self.patience)
         self.lock.withLock { self.process = nil }
     }
 
@@ -141,7 +146,7 @@ extension PrivateServer {
         #endif
     }
 
-    private static func loopback(port: UInt16) -> sockaddr_in {
+    static func loopback(port: UInt16) -> sockaddr_in {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian

@@ -38,6 +38,9 @@ public final class RabbitMQBroker: Broker, MonitoredBroker {
         public var maximumPriority: Int?
         /// How many messages the server may send ahead of the workers; by default twice what they ask for.
         public var prefetch: Int?
+        /// How long messages that were sent ahead wait here while no worker of this process asks for any. Then they go back into their
+        /// queue, for others to have, until somebody asks again.
+        public var idlePatience: Duration = .seconds(10)
         /// How many published messages may be unconfirmed at a time.
         public var publishWindow = 256
         /// How long a publication may take, a server that blocks or is away included.
@@ -62,7 +65,7 @@ public final class RabbitMQBroker: Broker, MonitoredBroker {
     public let monitorTransport: any MonitorTransport
 
     private let answerTimeout: Duration
-    private let open: @Sendable (_ purpose: String, @escaping @Sendable (AMQPEvent) -> Void) async throws -> AMQPConnection
+    private let open: @Sendable (_ purpose: String, @escaping AMQPEventHandler) async throws -> AMQPConnection
     private let publisher: ConfirmingPublisher
     private let control: AMQPLink
     private let sender: MessageSender
@@ -83,12 +86,12 @@ public final class RabbitMQBroker: Broker, MonitoredBroker {
     private init(_ endpoint: AMQPEndpoint, configuration: Configuration, time: TimeSource, logger: Logger) {
         self.capabilities = BrokerCapabilities(isDurable: true, countsDelayed: false)
         self.answerTimeout = configuration.answerTimeout
-        let open: @Sendable (String, @escaping @Sendable (AMQPEvent) -> Void) async throws -> AMQPConnection = { purpose, onEvent in
+        let open: @Sendable (String, @escaping AMQPEventHandler) async throws -> AMQPConnection = { purpose, onEvents in
             let options = AMQPConnection.Options(
                 name: "\(configuration.connectionName) \(purpose)", connectTimeout: configuration.connectTimeout,
                 rpcTimeout: configuration.answerTimeout, heartbeat: min(max(configuration.heartbeat, 1), 65_535),
                 certificateAuthorities: configuration.certificateAuthorities)
-            return try await AMQPConnection.open(endpoint, options, onEvent: onEvent)
+            return try await AMQPConnection.open(endpoint, options, onEvents: onEvents)
         }
         self.open = open
         self.publisher = ConfirmingPublisher(
@@ -105,15 +108,19 @@ public final class RabbitMQBroker: Broker, MonitoredBroker {
         let sender = MessageSender(topology: topology, publisher: self.publisher, control: self.control, time: time)
         self.sender = sender
         self.consumer = Consumer(
-            topology: topology, prefetch: configuration.prefetch, time: time, logger: logger, open: { try await open("consume", $0) },
-            republish: { try await sender.send($0.message, to: $0.queue, notBefore: nil, losses: $0.losses) })
+            topology: topology,
+            configuration: .init(prefetch: configuration.prefetch, patience: max(configuration.idlePatience, .milliseconds(1))), time: time,
+            logger: logger, open: { try await open("consume", $0) },
+            republish: { try await sender.send($0.message, to: $0.queue, notBefore: nil, losses: $0.losses, isCancellable: true) })
     }
 
     // MARK: Publishing
 
+    /// A caller that is cancelled while its message has not been sent, as with a server that blocks or is away, gives it up and gets a
+    /// `CancellationError`. A message on its way is waited for.
     public func publish(_ message: Message, to queue: String, notBefore: UTCTime?) async throws {
         try QueueName.validate(queue)
-        try await self.sender.send(message, to: queue, notBefore: notBefore, losses: 0)
+        try await self.sender.send(message, to: queue, notBefore: notBefore, losses: 0, isCancellable: true)
     }
 
     // MARK: Consuming
@@ -244,7 +251,7 @@ public final class RabbitMQBroker: Broker, MonitoredBroker {
         }
     }
 
-    /// Ends all connections; what workers hold goes back into its queues. Every later call throws ``QueueError/Code/closed``.
+    /// Gives back what no worker has, and ends all connections; what workers hold goes back into its queues then. Every later call throws ``QueueError/Code/closed``.
     public func shutdown() async {
         await self.consumer.shutdown()
         await self.publisher.shutdown()
@@ -258,9 +265,9 @@ private final class Inbox: Sendable {
 
     var contents: [ContentAssembler.Content] { self.state.withLock { $0 } }
 
-    func take(_ event: AMQPEvent) {
-        guard case .content(let content) = event else { return }
-        self.state.withLock { $0.append(content) }
+    func take(_ events: [AMQPEvent]) {
+        let contents = events.compactMap { event in if case .content(let content) = event { content } else { nil } }
+        self.state.withLock { $0 += contents }
     }
 
     /// Returns when `count` are there, or no more come.

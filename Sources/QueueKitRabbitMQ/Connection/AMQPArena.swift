@@ -1,22 +1,42 @@
 internal import CScaleRabbitMQ
 internal import QueueKit
 
-/// C memory for the arguments of one call: strings and tables as rabbitmq-c takes them, freed together.
+/// C memory for the arguments of calls: strings and tables as rabbitmq-c takes them, given up together.
+///
+/// Most calls need less than a page, so one block serves one call after the other; see ``reset()``.
 final class AMQPArena {
-    private var allocations: [UnsafeMutableRawPointer] = []
+    private static let blockBytes = 16 * 1024
+
+    private var block = UnsafeMutableRawPointer.allocate(byteCount: blockBytes, alignment: 16)
+    private var used = 0
+    /// What did not fit into the block.
+    private var others: [UnsafeMutableRawPointer] = []
 
     deinit {
-        for allocation in self.allocations { allocation.deallocate() }
+        self.reset()
+        self.block.deallocate()
+    }
+
+    /// Everything handed out so far is invalid after this.
+    func reset() {
+        self.used = 0
+        for other in self.others { other.deallocate() }
+        self.others.removeAll()
     }
 
     func bytes(_ text: String) -> amqp_bytes_t {
-        self.bytes(Array(text.utf8))
+        var text = text
+        return text.withUTF8 { self.bytes(UnsafeRawBufferPointer($0)) }
     }
 
     func bytes(_ bytes: [UInt8]) -> amqp_bytes_t {
-        guard !bytes.isEmpty else { return amqp_bytes_t(len: 0, bytes: nil) }
-        let memory = self.allocate(UInt8.self, count: bytes.count)
-        memory.update(from: bytes, count: bytes.count)
+        bytes.withUnsafeBytes { self.bytes($0) }
+    }
+
+    private func bytes(_ bytes: UnsafeRawBufferPointer) -> amqp_bytes_t {
+        guard let source = bytes.baseAddress, bytes.count > 0 else { return amqp_bytes_t(len: 0, bytes: nil) }
+        let memory = self.allocate(bytes.count)
+        memory.copyMemory(from: source, byteCount: bytes.count)
         return amqp_bytes_t(len: bytes.count, bytes: memory)
     }
 
@@ -72,8 +92,18 @@ final class AMQPArena {
     }
 
     private func allocate<Element>(_: Element.Type, count: Int) -> UnsafeMutablePointer<Element> {
-        let memory = UnsafeMutablePointer<Element>.allocate(capacity: max(count, 1))
-        self.allocations.append(memory)
-        return memory
+        self.allocate(max(count, 1) * MemoryLayout<Element>.stride).bindMemory(to: Element.self, capacity: max(count, 1))
+    }
+
+    /// Aligned for every type that rabbitmq-c has.
+    private func allocate(_ count: Int) -> UnsafeMutableRawPointer {
+        let start = (self.used + 15) & ~15
+        guard count <= Self.blockBytes - start else {
+            let other = UnsafeMutableRawPointer.allocate(byteCount: count, alignment: 16)
+            self.others.append(other)
+            return other
+        }
+        self.used = start + count
+        return self.block + start
     }
 }

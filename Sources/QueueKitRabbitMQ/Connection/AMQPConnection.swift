@@ -18,6 +18,9 @@ enum AMQPEvent: Sendable {
     case closed(AMQPFailure)
 }
 
+/// Takes events in their order, those together that came together.
+typealias AMQPEventHandler = @Sendable ([AMQPEvent]) -> Void
+
 /// One connection to RabbitMQ with one channel, on a thread of its own.
 ///
 /// rabbitmq-c's calls block, its handles belong to one thread, and with several channels its waiting calls lose frames: so a connection has
@@ -36,32 +39,36 @@ actor AMQPConnection {
     private nonisolated let thread: ThreadExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { self.thread.asUnownedSerialExecutor() }
 
-    private let onEvent: @Sendable (AMQPEvent) -> Void
+    private let onEvents: AMQPEventHandler
     private var handle: AMQPHandle?
+    /// The socket while it is open, for whoever must end a call that blocks the thread.
+    private nonisolated let socket = Locked<Int32?>(nil)
+    private let arena = AMQPArena()
+    /// What has come in and is not told yet.
+    private var events: [AMQPEvent] = []
     private var assembler = ContentAssembler()
     private var heartbeat: Duration = .seconds(60)
-    private var lastTag: UInt64 = 0
     private var confirms = false
 
     static let channel: amqp_channel_t = 1
 
-    private init(onEvent: @escaping @Sendable (AMQPEvent) -> Void) throws(QueueError) {
+    private init(onEvents: @escaping AMQPEventHandler) throws(QueueError) {
         do {
             self.thread = try ThreadExecutor(name: "scalekit-amqp")
         } catch {
             throw QueueError(code: .unavailable, message: "no thread for a connection: \(error)")
         }
-        self.onEvent = onEvent
+        self.onEvents = onEvents
     }
 
     /// Connects and signs in to the first host of the endpoint that lets us.
     ///
-    /// - Parameter onEvent: called on the connection's thread; hands over and returns.
+    /// - Parameter onEvents: called on the connection's thread, with what came together; hands over and returns.
     /// - Throws: `AMQPFailure` of the last host; `QueueError` when there is no thread to be had.
     static func open(
-        _ endpoint: AMQPEndpoint, _ options: Options, onEvent: @escaping @Sendable (AMQPEvent) -> Void
+        _ endpoint: AMQPEndpoint, _ options: Options, onEvents: @escaping AMQPEventHandler
     ) async throws -> AMQPConnection {
-        let connection = try AMQPConnection(onEvent: onEvent)
+        let connection = try AMQPConnection(onEvents: onEvents)
         var failure = AMQPFailure.lost("no host")
         for host in endpoint.hosts {
             do {
@@ -82,8 +89,14 @@ actor AMQPConnection {
         handle.setTimeout(options.rpcTimeout)
         try handle.login(endpoint, options)
         _ = amqp_channel_open(handle.state, Self.channel)
-        try handle.check("channel.open")
+        do {
+            try handle.check("channel.open")
+        } catch {
+            guard case .refused(let code, let text) = error else { throw error }
+            throw AMQPFailure.lost("the server refused a channel with \(code): \(text)")
+        }
         self.handle = handle
+        self.socket.withLock { $0 = handle.descriptor }
         self.heartbeat = .seconds(max(1, Int(amqp_get_heartbeat(handle.state))))
         self.watch(handle)
     }
@@ -101,30 +114,66 @@ actor AMQPConnection {
     }
 
     /// Says good-bye, as far as that is possible, and frees the handle.
-    func close() {
+    ///
+    /// - Parameter limit: how long a call that blocks the thread, as one does whose server does not read, may go on.
+    nonisolated func close(within limit: Duration = .seconds(3)) async {
+        let patience = Task {
+            try await TimeSource.system.sleep(for: limit)
+            self.interrupt()
+        }
+        await self.end()
+        patience.cancel()
+    }
+
+    /// Makes the call under way, and every later one, fail. From any thread: the descriptor is not closed while the lock is held.
+    nonisolated func interrupt() {
+        self.socket.withLock { socket in
+            if let socket { AMQPHandle.shutDown(socket) }
+        }
+    }
+
+    private func end() {
         guard let handle = self.handle else { return }
-        self.thread.watch(nil)
-        self.handle = nil
+        self.forget()
         _ = amqp_connection_close(handle.state, 200)
+        self.socket.withLock { $0 = nil }
     }
 
     private func lose(_ failure: AMQPFailure) {
         guard self.handle != nil else { return }
+        self.forget()
+        self.socket.withLock { $0 = nil }
+        self.events.append(.closed(failure))
+        self.tell()
+    }
+
+    private func forget() {
         self.thread.watch(nil)
         self.handle = nil
-        self.onEvent(.closed(failure))
     }
+
+    private func tell() {
+        guard !self.events.isEmpty else { return }
+        let events = self.events
+        self.events.removeAll(keepingCapacity: true)
+        self.onEvents(events)
+    }
+
+    /// How long a frame may be.
+    var frameBytes: Int { self.handle.map { Int(amqp_get_frame_max($0.state)) } ?? AMQPFrameSize.wanted }
 
     /// Runs a call that waits for the server's answer, and then handles what came in meanwhile.
     private func call<Result>(_ name: String, _ body: (AMQPHandle, AMQPArena) throws(AMQPFailure) -> Result) throws(AMQPFailure) -> Result {
         guard let handle = self.handle else { throw .lost("it is closed") }
         do {
-            let result = try withExtendedLifetime(AMQPArena()) { arena throws(AMQPFailure) in try body(handle, arena) }
+            defer { self.arena.reset() }
+            let result = try body(handle, self.arena)
             self.pump()
             return result
         } catch .refused(let code, let text) {
             try self.reopenChannel(handle)
-            self.onEvent(.channelClosed(code: code, text: text))
+            self.events.append(.channelClosed(code: code, text: text))
+            self.tell()
             throw .refused(code: code, text: text)
         } catch {
             self.lose(error)
@@ -139,7 +188,6 @@ actor AMQPConnection {
             _ = amqp_channel_open(handle.state, Self.channel)
             try handle.check("channel.open")
             self.assembler = ContentAssembler()
-            self.lastTag = 0
             if self.confirms {
                 _ = amqp_confirm_select(handle.state, Self.channel)
                 try handle.check("confirm.select")
@@ -216,7 +264,6 @@ actor AMQPConnection {
             try handle.check("confirm.select")
         }
         self.confirms = true
-        self.lastTag = 0
     }
 
     /// A message on its way.
@@ -228,27 +275,30 @@ actor AMQPConnection {
         var isMandatory: Bool
     }
 
+    /// Publishes what `next` gives, in its order, until it gives nothing. What was not sent when it fails is not confirmed.
+    func publish(_ next: () -> [Outgoing]) throws(AMQPFailure) {
+        while true {
+            let batch = next()
+            if batch.isEmpty { return }
+            try self.publish(batch)
+        }
+    }
+
     /// Publishes messages in their order.
-    ///
-    /// - Returns: the confirm's tag of the first one; the others have the next ones. Unconfirmed are those that were not sent.
-    func publish(_ messages: [Outgoing]) throws(AMQPFailure) -> UInt64 {
+    func publish(_ messages: [Outgoing]) throws(AMQPFailure) {
         guard let handle = self.handle else { throw .lost("it is closed") }
-        let first = self.lastTag + 1
         for outgoing in messages {
-            let arena = AMQPArena()
-            var properties = AMQPHandle.properties(of: outgoing, arena)
+            var properties = AMQPHandle.properties(of: outgoing, self.arena)
             let status = amqp_basic_publish(
-                handle.state, Self.channel, arena.bytes(outgoing.exchange), arena.bytes(outgoing.routingKey), outgoing.isMandatory ? 1 : 0,
-                0, &properties, arena.bytes(outgoing.message.body))
-            withExtendedLifetime(arena) {}
+                handle.state, Self.channel, self.arena.bytes(outgoing.exchange), self.arena.bytes(outgoing.routingKey),
+                outgoing.isMandatory ? 1 : 0, 0, &properties, self.arena.bytes(outgoing.message.body))
+            self.arena.reset()
             guard status == AMQP_STATUS_OK.rawValue else {
                 let failure = AMQPFailure.status("basic.publish", status)
                 self.lose(failure)
                 throw failure
             }
-            self.lastTag += 1
         }
-        return first
     }
 
     // MARK: Consuming
@@ -308,7 +358,7 @@ actor AMQPConnection {
             switch handle.nextFrame() {
             case .none:
                 amqp_maybe_release_buffers(handle.state)
-                return
+                return self.tell()
             case .failed(let failure):
                 self.lose(failure)
             case .frame(let frame):
@@ -320,11 +370,19 @@ actor AMQPConnection {
                     self.lose(.lost("frames in an order that AMQP does not allow"))
                 }
                 amqp_maybe_release_buffers_on_channel(handle.state, Self.channel)
+                if self.events.count >= Self.eventsAtOnce { self.tell() }
             }
         }
     }
 
+    private static let eventsAtOnce = 256
+
     private func take(_ frame: amqp_frame_t, _ handle: AMQPHandle) throws {
+        // Channel 0 is the connection's own; there are no others.
+        guard frame.channel == Self.channel || (frame.channel == 0 && Int32(frame.frame_type) == AMQP_FRAME_METHOD) else {
+            if Int32(frame.frame_type) == AMQP_FRAME_HEARTBEAT { return }
+            throw ContentAssembler.Violation()
+        }
         switch Int32(frame.frame_type) {
         case AMQP_FRAME_METHOD:
             try self.take(method: frame.payload.method, handle)
@@ -333,10 +391,12 @@ actor AMQPConnection {
             if let content = try self.assembler.header(
                 header.properties, headers: header.headers, messageID: header.messageID, bodySize: frame.payload.properties.body_size)
             {
-                self.onEvent(.content(content))
+                self.events.append(.content(content))
             }
         case AMQP_FRAME_BODY:
-            if let content = try self.assembler.body(AMQPFields.bytes(frame.payload.body_fragment)) { self.onEvent(.content(content)) }
+            if let content = try self.assembler.body(AMQPFields.bytes(frame.payload.body_fragment)) {
+                self.events.append(.content(content))
+            }
         default:
             break
         }
@@ -359,23 +419,23 @@ actor AMQPConnection {
                     exchange: AMQPFields.text(returned.exchange), routingKey: AMQPFields.text(returned.routing_key)))
         case scale_amqp_basic_ack:
             let ack = decoded.assumingMemoryBound(to: amqp_basic_ack_t.self).pointee
-            self.onEvent(.confirmed(tag: ack.delivery_tag, multiple: ack.multiple != 0, isAccepted: true))
+            self.events.append(.confirmed(tag: ack.delivery_tag, multiple: ack.multiple != 0, isAccepted: true))
         case scale_amqp_basic_nack:
             let nack = decoded.assumingMemoryBound(to: amqp_basic_nack_t.self).pointee
-            self.onEvent(.confirmed(tag: nack.delivery_tag, multiple: nack.multiple != 0, isAccepted: false))
+            self.events.append(.confirmed(tag: nack.delivery_tag, multiple: nack.multiple != 0, isAccepted: false))
         case scale_amqp_basic_cancel:
             let cancel = decoded.assumingMemoryBound(to: amqp_basic_cancel_t.self).pointee
-            self.onEvent(.consumerCancelled(AMQPFields.text(cancel.consumer_tag)))
+            self.events.append(.consumerCancelled(AMQPFields.text(cancel.consumer_tag)))
         case scale_amqp_connection_blocked:
             let blocked = decoded.assumingMemoryBound(to: amqp_connection_blocked_t.self).pointee
-            self.onEvent(.blocked(reason: AMQPFields.text(blocked.reason)))
+            self.events.append(.blocked(reason: AMQPFields.text(blocked.reason)))
         case scale_amqp_connection_unblocked:
-            self.onEvent(.unblocked)
+            self.events.append(.unblocked)
         case scale_amqp_channel_close:
             let close = decoded.assumingMemoryBound(to: amqp_channel_close_t.self).pointee
             let (code, text) = (Int(close.reply_code), AMQPFields.text(close.reply_text))
             try self.reopenChannel(handle)
-            self.onEvent(.channelClosed(code: code, text: text))
+            self.events.append(.channelClosed(code: code, text: text))
         case scale_amqp_connection_close:
             let close = decoded.assumingMemoryBound(to: amqp_connection_close_t.self).pointee
             handle.acceptConnectionClose()

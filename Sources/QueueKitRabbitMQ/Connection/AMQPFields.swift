@@ -18,6 +18,7 @@ enum AMQPFields {
     static func object(_ table: amqp_table_t, depth: Int = 0) throws(AMQPFieldError) -> JSONObject {
         guard depth < Self.maximumDepth else { throw AMQPFieldError() }
         var object = JSONObject()
+        object.reserve(min(max(0, Int(table.num_entries)), 64))
         for index in 0..<Int(table.num_entries) {
             guard let entry = table.entries?[index] else { break }
             object[Self.text(entry.key)] = try Self.value(entry.value, depth: depth + 1)

@@ -55,6 +55,11 @@ final class AMQPHandle: @unchecked Sendable {
         }
     }
 
+    /// Ends reading and writing on a socket, whoever is at it.
+    static func shutDown(_ socket: Int32) {
+        _ = shutdown(socket, Int32(SHUT_RDWR))
+    }
+
     func setTimeout(_ timeout: Duration) {
         var limit = Self.limit(timeout)
         amqp_set_rpc_timeout(self.state, &limit)
@@ -68,7 +73,8 @@ final class AMQPHandle: @unchecked Sendable {
             "capabilities": ["consumer_cancel_notify": true, "connection.blocked": true, "publisher_confirms": true, "basic.nack": true],
         ])
         let reply = scale_amqp_login(
-            self.state, endpoint.virtualHost, 2047, 131_072, Int32(clamping: options.heartbeat), &properties, endpoint.user,
+            self.state, endpoint.virtualHost, 2047, Int32(AMQPFrameSize.wanted), Int32(clamping: options.heartbeat), &properties,
+            endpoint.user,
             endpoint.password.reveal())
         withExtendedLifetime(arena) {}
         do {

@@ -2,7 +2,7 @@ internal import QueueKit
 internal import ScaleCore
 
 /// Opens a connection that tells its events to the closure.
-typealias AMQPOpener = @Sendable (_ onEvent: @escaping @Sendable (AMQPEvent) -> Void) async throws -> AMQPConnection
+typealias AMQPOpener = @Sendable (_ onEvents: @escaping AMQPEventHandler) async throws -> AMQPConnection
 
 /// A connection for calls that wait for the server's answer, made when it is first needed and again when it was lost.
 actor AMQPLink {

@@ -18,7 +18,10 @@ struct ContentAssembler {
         var isDamaged: Bool
     }
 
-    /// Frames in an order that AMQP does not allow: the stream has no meaning any more.
+    /// The longest body that is taken: what RabbitMQ takes from publishers unless it is told otherwise.
+    static let maximumBodyBytes: UInt64 = 134_217_728
+
+    /// Frames in an order that AMQP does not allow, or a body beyond all limits: the stream has no meaning any more.
     struct Violation: Error {}
 
     private enum State {
@@ -38,7 +41,7 @@ struct ContentAssembler {
     mutating func header(
         _ properties: Message.Properties, headers: JSONObject?, messageID: String?, bodySize: UInt64
     ) throws(Violation) -> Content? {
-        guard case .announced(let head) = self.state else { throw Violation() }
+        guard case .announced(let head) = self.state, bodySize <= Self.maximumBodyBytes else { throw Violation() }
         let content = Content(
             head: head, message: Message(headers: headers ?? [:], properties: properties, body: []), messageID: messageID,
             isDamaged: headers == nil)

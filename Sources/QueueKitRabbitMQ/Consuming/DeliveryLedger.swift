@@ -29,37 +29,71 @@ struct DeliveryLedger {
         var isSettling = false
     }
 
-    private var waiting: [[UInt8]: Deque<Item>] = [:]
+    /// A queue's messages that nobody has yet.
+    private struct Shelf {
+        var items: Deque<Item> = []
+        /// When somebody last asked for messages of this queue.
+        var lastWanted: Instant
+    }
+
+    /// How long messages wait for a worker of this process before they are given back, for others to have.
+    private let patience: Duration
+    private var shelves: [ExactName: Shelf] = [:]
     private var held: [Int64: Held] = [:]
+    /// When leases end, of those that nobody is speaking for.
+    private var leaseEnds = Deadlines<Int64>()
     /// Larger than all that earlier processes have used, unless they handed out more than a million messages a second.
     private var lastToken: Int64
 
-    init(startingAt now: UTCTime) {
+    init(startingAt now: UTCTime, patience: Duration = .seconds(10)) {
         let (token, overflow) = max(0, now.millisecondsSinceEpoch).multipliedReportingOverflow(by: 1000)
         self.lastToken = overflow ? 0 : token
+        self.patience = patience
     }
 
     /// How many messages the server counts as ours.
-    var count: Int { self.held.count + self.waiting.values.reduce(0) { $0 + $1.count } }
+    var count: Int { self.held.count + self.shelves.values.reduce(0) { $0 + $1.items.count } }
 
-    func waitingCount(of queue: String) -> Int { self.waiting[Array(queue.utf8)]?.count ?? 0 }
-    func heldCount(of queue: String) -> Int { self.held.values.count { $0.item.queue.utf8.elementsEqual(queue.utf8) } }
+    /// How many messages workers hold.
+    var heldCount: Int { self.held.count }
 
-    var nextDeadline: Instant? { self.held.values.lazy.filter { !$0.isSettling }.map(\.end).min() }
+    func waitingCount(of queue: String) -> Int { self.shelves[name: queue]?.items.count ?? 0 }
+    func heldCount(of queue: String) -> Int { self.held.values.count { $0.item.queue.hasSameBytes(as: queue) } }
 
-    mutating func arrived(_ item: Item) {
-        self.waiting[Array(item.queue.utf8), default: []].append(item)
+    /// When a lease ends, or messages have waited in vain.
+    var nextDeadline: Instant? {
+        let unwanted = self.shelves.values.lazy.filter { !$0.items.isEmpty }.map { $0.lastWanted.advanced(by: self.patience) }.min()
+        return switch (self.leaseEnds.earliest, unwanted) {
+        case (let end?, let unwanted?): min(end, unwanted)
+        case (let end, let unwanted): end ?? unwanted
+        }
+    }
+
+    mutating func arrived(_ item: Item, at now: Instant) {
+        self.shelves[ExactName(item.queue), default: Shelf(lastWanted: now)].items.append(item)
+    }
+
+    /// Queues whose messages wait here while nobody of this process has asked for any of them for a while. Each is told once in that time.
+    mutating func noteUnwanted(at now: Instant) -> [String] {
+        var unwanted: [String] = []
+        for (queue, shelf) in self.shelves where !shelf.items.isEmpty && shelf.lastWanted.advanced(by: self.patience) <= now {
+            self.shelves[queue]?.lastWanted = now
+            unwanted.append(queue.text)
+        }
+        return unwanted
     }
 
     /// Leases messages of the queues, one queue after the other.
     mutating func take(_ request: ReceiveRequest, at now: Instant) -> [Delivery] {
         var deliveries: [Delivery] = []
         for queue in request.queues {
-            let key = Array(queue.utf8)
-            while deliveries.count < request.limit, let item = self.waiting[key]?.popFirst() {
+            let key = ExactName(queue)
+            self.shelves[key, default: Shelf(lastWanted: now)].lastWanted = now
+            while deliveries.count < request.limit, let item = self.shelves[key]?.items.popFirst() {
                 self.lastToken += 1
                 let lease = Lease(queue: item.queue, message: self.lastToken, fencingToken: self.lastToken, owner: request.owner)
                 self.held[self.lastToken] = Held(item: item, lease: lease, end: now.advanced(by: request.lease))
+                self.leaseEnds.set(now.advanced(by: request.lease), for: self.lastToken)
                 deliveries.append(Delivery(lease: lease, message: item.message, losses: item.losses))
             }
         }
@@ -71,6 +105,7 @@ struct DeliveryLedger {
         guard var held = self.held[lease.message], held.lease == lease, !held.isSettling, now < held.end else { throw .staleLease(lease) }
         held.isSettling = true
         self.held[lease.message] = held
+        self.leaseEnds.remove(lease.message)
         return held.item
     }
 
@@ -80,7 +115,9 @@ struct DeliveryLedger {
 
     /// The word could not be carried out; the lease goes on.
     mutating func unsettled(_ lease: Lease) {
+        guard let held = self.held[lease.message], held.isSettling else { return }
         self.held[lease.message]?.isSettling = false
+        self.leaseEnds.set(held.end, for: lease.message)
     }
 
     mutating func extend(_ leases: [Lease], by duration: Duration, at now: Instant) -> Set<Lease> {
@@ -91,27 +128,29 @@ struct DeliveryLedger {
                 continue
             }
             self.held[lease.message]?.end = now.advanced(by: duration)
+            if !held.isSettling { self.leaseEnds.set(now.advanced(by: duration), for: lease.message) }
         }
         return ended
     }
 
     /// Takes messages from the owners whose leases have ended.
     mutating func expire(at now: Instant) -> [Item] {
-        let ended = self.held.values.filter { !$0.isSettling && $0.end <= now }.sorted { $0.lease.fencingToken < $1.lease.fencingToken }
-        for held in ended { self.held[held.lease.message] = nil }
-        return ended.map(\.item)
+        self.leaseEnds.takeEnded(at: now).compactMap { self.held.removeValue(forKey: $0)?.item }
     }
 
     /// Everything of a connection that is gone: the server gives it to others.
     mutating func lost(epoch: UInt64) {
-        self.held = self.held.filter { $0.value.item.tag.epoch != epoch }
-        for key in self.waiting.keys { self.waiting[key]?.removeAll { $0.tag.epoch == epoch } }
+        for (token, held) in self.held where held.item.tag.epoch == epoch {
+            self.held[token] = nil
+            self.leaseEnds.remove(token)
+        }
+        for queue in self.shelves.keys { self.shelves[queue]?.items.removeAll { $0.tag.epoch == epoch } }
     }
 
     /// Takes out what waits for a worker, of one queue or of all.
     mutating func takeWaiting(of queue: String? = nil) -> [Item] {
-        if let queue { return Array(self.waiting.removeValue(forKey: Array(queue.utf8)) ?? []) }
-        defer { self.waiting = [:] }
-        return self.waiting.values.flatMap { $0 }
+        if let queue { return Array(self.shelves.removeValue(forKey: ExactName(queue))?.items ?? []) }
+        defer { self.shelves = [:] }
+        return self.shelves.values.flatMap(\.items)
     }
 }

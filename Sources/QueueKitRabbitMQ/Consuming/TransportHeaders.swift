@@ -20,7 +20,10 @@ enum TransportHeaders {
     /// The message as its sender made it.
     static func strip(_ message: Message) -> Message {
         var message = message
-        for key in message.headers.keys where Self.own.contains(key) { message.headers[key] = nil }
+        // Most headers are not ours: one byte tells.
+        for key in message.headers.keys where key.utf8.first == UInt8(ascii: "x") && Self.own.contains(key) {
+            message.headers[key] = nil
+        }
         return message
     }
 

@@ -14,16 +14,18 @@ struct RabbitMQMonitorTransport: MonitorTransport {
     func open(_ address: MonitorAddress, onEvent: @escaping @Sendable (MonitorLinkEvent) -> Void) async throws -> any MonitorLink {
         let ending = LinkEnding(onEvent)
         do {
-            let connection = try await self.open { event in
-                switch event {
-                case .content(let content): if case .deliver = content.head { onEvent(.request(content.message)) }
-                case .blocked: onEvent(.blocked)
-                case .unblocked: onEvent(.unblocked)
-                case .consumerCancelled: ending.end("the mailbox is gone")
-                // It is open again, and without a consumer.
-                case .channelClosed(let code, let text): ending.end("RabbitMQ closed the channel with \(code): \(text)")
-                case .closed(let failure): ending.end(AMQPFailure.words(for: failure))
-                case .confirmed: break
+            let connection = try await self.open { events in
+                for event in events {
+                    switch event {
+                    case .content(let content): if case .deliver = content.head { onEvent(.request(content.message)) }
+                    case .blocked: onEvent(.blocked)
+                    case .unblocked: onEvent(.unblocked)
+                    case .consumerCancelled: ending.end("the mailbox is gone")
+                    // It is open again, and without a consumer.
+                    case .channelClosed(let code, let text): ending.end("RabbitMQ closed the channel with \(code): \(text)")
+                    case .closed(let failure): ending.end(AMQPFailure.words(for: failure))
+                    case .confirmed: break
+                    }
                 }
             }
             do {
@@ -57,7 +59,7 @@ private struct RabbitMQMonitorLink: MonitorLink {
 
     func publish(_ publications: [MonitorPublication]) async throws {
         do {
-            _ = try await self.connection.publish(
+            try await self.connection.publish(
                 publications.map { publication in
                     AMQPConnection.Outgoing(
                         exchange: publication.exchange, routingKey: publication.routingKey, message: publication.message,

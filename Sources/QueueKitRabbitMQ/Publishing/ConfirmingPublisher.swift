@@ -15,10 +15,13 @@ final class ConfirmingPublisher: Sendable {
         var connection: AMQPConnection?
         /// Counts connections: what an old one still says is not about the new one.
         var epoch: UInt64 = 0
+        /// The last one that was lost, perhaps before anybody knew that it was there.
+        var lostEpoch: UInt64 = 0
         var isConnecting = false
         var isSending = false
         var isClosed = false
         var obstacle: String?
+        var frameBytes = AMQPFrameSize.wanted
     }
 
     /// What the alarm holds on to, so that it does not keep the publisher alive.
@@ -54,20 +57,46 @@ final class ConfirmingPublisher: Sendable {
 
     /// Publishes and waits for the confirm.
     ///
-    /// - Throws: ``QueueError`` `.unavailable` when none came in time, in which case the server may have the message or not; `.closed`.
-    func publish(_ outgoing: AMQPConnection.Outgoing) async throws -> Outcome {
+    /// - Parameter isCancellable: whether a caller that is cancelled gives up what has not been sent yet. What is on its way is waited for.
+    /// - Throws: ``QueueError`` `.unavailable` when no confirm came in time, in which case the server may have the message or not;
+    ///   `.messageTooLarge` when its headers do not fit into a frame; `.closed`; `CancellationError`.
+    func publish(_ outgoing: AMQPConnection.Outgoing, isCancellable: Bool = false) async throws -> Outcome {
+        let (id, frameBytes) = self.shared.state.withLock { ($0.engine.nextID(), $0.frameBytes) }
+        guard AMQPFrameSize.fits(outgoing.message.headers, in: frameBytes) else {
+            throw QueueError(code: .messageTooLarge, message: "the headers do not fit into one AMQP frame of \(frameBytes) bytes")
+        }
+        guard isCancellable else { return try await self.submit(outgoing, id, isCancellable: false) }
+        return try await withTaskCancellationHandler {
+            try await self.submit(outgoing, id, isCancellable: true)
+        } onCancel: {
+            self.cancel(id)
+        }
+    }
+
+    private func submit(_ outgoing: AMQPConnection.Outgoing, _ id: UInt64, isCancellable: Bool) async throws -> Outcome {
         let deadline = self.time.now().advanced(by: self.timeout)
         return try await withCheckedThrowingContinuation { continuation in
-            let isClosed = self.shared.state.withLock { state in
-                guard !state.isClosed else { return true }
-                let id = state.engine.submit(outgoing, deadline: deadline)
+            let error: (any Error)? = self.shared.state.withLock { state in
+                if state.isClosed { return QueueError.brokerClosed }
+                // A task's flag is set before its handler runs: it is seen here, or the handler finds the message.
+                if isCancellable, Task.isCancelled { return CancellationError() }
+                state.engine.submit(outgoing, id: id, deadline: deadline)
                 state.callers[id] = continuation
-                return false
+                return nil
             }
-            if isClosed { return continuation.resume(throwing: QueueError.brokerClosed) }
+            if let error { return continuation.resume(throwing: error) }
             self.proceed()
             self.alarm.refresh()
         }
+    }
+
+    private func cancel(_ id: UInt64) {
+        let caller = self.shared.state.withLock { state in
+            state.engine.withdraw(id) ? state.callers.removeValue(forKey: id) : nil
+        }
+        guard let caller else { return }
+        caller.resume(throwing: CancellationError())
+        self.alarm.refresh()
     }
 
     func shutdown() async {
@@ -92,7 +121,7 @@ final class ConfirmingPublisher: Sendable {
                 state.isConnecting = true
                 return .connect
             }
-            if let connection = state.connection, !state.isSending {
+            if let connection = state.connection, !state.isSending, state.engine.canSend {
                 state.isSending = true
                 return .send(connection)
             }
@@ -106,27 +135,37 @@ final class ConfirmingPublisher: Sendable {
     }
 
     private func send(over connection: AMQPConnection) async {
-        while true {
-            let batch = self.shared.state.withLock { state in
-                let batch = state.connection === connection ? state.engine.nextBatch() : []
-                if batch.isEmpty { state.isSending = false }
-                return batch
-            }
-            if batch.isEmpty { break }
-            // A failure is told as an event as well, and the engine sends again.
-            _ = try? await connection.publish(batch)
+        do {
+            try await connection.publish { self.nextBatch(for: connection) }
+        } catch {
+            // It is told as an event as well, after which the engine sends again over the next connection.
+            self.shared.state.withLock { $0.isSending = false }
         }
-        // A new connection may have been made while this task held the right to send.
-        if self.shared.state.withLock({ $0.connection != nil && $0.connection !== connection }) { self.proceed() }
+        self.proceed()
+    }
+
+    /// What the connection is to send next; nothing gives the right to send back.
+    private func nextBatch(for connection: AMQPConnection) -> [AMQPConnection.Outgoing] {
+        self.shared.state.withLock { state in
+            let batch = state.connection === connection ? state.engine.nextBatch() : []
+            if batch.isEmpty { state.isSending = false }
+            return batch
+        }
     }
 
     private func connect() async {
         var failures = 0
         while let epoch = self.nextEpoch() {
             do {
-                let connection = try await self.open { [weak self] event in self?.take(event, epoch: epoch) }
-                try await connection.selectConfirms()
-                if !self.isConnected(connection, epoch: epoch) { await connection.close() }
+                let connection = try await self.open { [weak self] events in self?.take(events, epoch: epoch) }
+                do {
+                    try await connection.selectConfirms()
+                } catch {
+                    await connection.close()
+                    throw error
+                }
+                let frameBytes = await connection.frameBytes
+                if !self.isConnected(connection, epoch: epoch, frameBytes: frameBytes) { await connection.close() }
                 return self.proceed()
             } catch {
                 failures += 1
@@ -151,11 +190,12 @@ final class ConfirmingPublisher: Sendable {
         }
     }
 
-    private func isConnected(_ connection: AMQPConnection, epoch: UInt64) -> Bool {
+    private func isConnected(_ connection: AMQPConnection, epoch: UInt64, frameBytes: Int) -> Bool {
         self.shared.state.withLock { state in
             state.isConnecting = false
-            guard state.epoch == epoch, !state.isClosed else { return false }
+            guard state.epoch == epoch, state.lostEpoch != epoch, !state.isClosed else { return false }
             state.connection = connection
+            state.frameBytes = frameBytes
             state.obstacle = nil
             state.engine.connected()
             return true
@@ -164,38 +204,48 @@ final class ConfirmingPublisher: Sendable {
 
     // MARK: What comes back
 
-    private func take(_ event: AMQPEvent, epoch: UInt64) {
+    private func take(_ events: [AMQPEvent], epoch: UInt64) {
         let ended: [(CheckedContinuation<Outcome, any Error>, Outcome)] = self.shared.state.withLock { state in
             guard state.epoch == epoch else { return [] }
-            switch event {
-            case .confirmed(let tag, let multiple, let isAccepted):
-                return state.engine.confirmed(tag: tag, multiple: multiple, isAccepted: isAccepted).compactMap { id, outcome in
-                    state.callers.removeValue(forKey: id).map { ($0, outcome) }
+            var ended: [(CheckedContinuation<Outcome, any Error>, Outcome)] = []
+            for event in events {
+                for (id, outcome) in Self.take(event, &state) {
+                    if let caller = state.callers.removeValue(forKey: id) { ended.append((caller, outcome)) }
                 }
-            case .content(let content):
-                if case .returned(let code, let text, _, _) = content.head {
-                    state.engine.returned(messageID: content.messageID, text: "\(code) \(text)")
-                }
-            case .blocked(let reason):
-                state.engine.blocked()
-                state.obstacle = "the server takes nothing now: \(reason)"
-            case .unblocked:
-                state.engine.unblocked()
-                state.obstacle = nil
-            case .channelClosed(let code, let text):
-                state.engine.connected()
-                state.obstacle = "the server closed the channel with \(code): \(text)"
-            case .closed(let failure):
-                state.engine.disconnected()
-                state.connection = nil
-                state.obstacle = AMQPFailure.words(for: failure)
-            case .consumerCancelled:
-                break
             }
-            return []
+            return ended
         }
         for (caller, outcome) in ended { caller.resume(returning: outcome) }
         self.proceed()
+    }
+
+    /// - Returns: the publications that ended by it.
+    private static func take(_ event: AMQPEvent, _ state: inout State) -> [(id: UInt64, outcome: Outcome)] {
+        switch event {
+        case .confirmed(let tag, let multiple, let isAccepted):
+            return state.engine.confirmed(tag: tag, multiple: multiple, isAccepted: isAccepted)
+        case .content(let content):
+            if case .returned(let code, let text, _, _) = content.head {
+                state.engine.returned(messageID: content.messageID, text: "\(code) \(text)")
+            }
+        case .blocked(let reason):
+            state.engine.blocked()
+            state.obstacle = "the server takes nothing now: \(reason)"
+        case .unblocked:
+            state.engine.unblocked()
+            state.obstacle = nil
+        case .channelClosed(let code, let text):
+            state.obstacle = "the server closed the channel with \(code): \(text)"
+            return state.engine.channelClosed(code: code, text: text)
+        case .closed(let failure):
+            state.engine.disconnected()
+            state.connection = nil
+            state.lostEpoch = state.epoch
+            state.obstacle = AMQPFailure.words(for: failure)
+        case .consumerCancelled:
+            break
+        }
+        return []
     }
 
     private static func expire(_ shared: Shared, at now: Instant, timeout: Duration) {

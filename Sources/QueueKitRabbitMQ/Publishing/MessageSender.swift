@@ -25,9 +25,13 @@ final class MessageSender: Sendable {
 
     /// Publishes to a queue; once more when the queue turns out to have gone.
     ///
-    /// - Parameter losses: how often a worker was lost with this message.
-    /// - Throws: ``QueueError`` `.unavailable`, `.unroutable`, `.closed`, `.invalidQueueName`.
-    func send(_ message: Message, to queue: String, notBefore: UTCTime?, losses: Int) async throws {
+    /// - Parameters:
+    ///   - losses: how often a worker was lost with this message.
+    ///   - isCancellable: whether a cancelled caller gives up what has not been sent yet.
+    /// - Throws: ``QueueError`` `.unavailable`, `.unroutable`, `.closed`, `.invalidQueueName`, `.messageTooLarge`; `CancellationError`.
+    func send(
+        _ message: Message, to queue: String, notBefore: UTCTime?, losses: Int, isCancellable: Bool = false
+    ) async throws {
         let delay = notBefore.map { self.time.utcNow().duration(to: $0) } ?? .zero
         var outgoing = AMQPConnection.Outgoing(exchange: "", routingKey: queue, message: TransportHeaders.strip(message), isMandatory: true)
         if losses > 0 { outgoing.message.headers[TransportHeaders.losses] = .integer(Int64(losses)) }
@@ -39,16 +43,35 @@ final class MessageSender: Sendable {
         }
         for isLastAttempt in [false, true] {
             try await self.declare(queue, withDelays: delay > .zero)
-            switch try await self.publisher.publish(outgoing) {
+            switch try await self.publish(outgoing, for: queue, isCancellable: isCancellable) {
             case .confirmed:
                 return
             case .rejected:
                 throw QueueError(code: .unavailable, message: "RabbitMQ did not accept the message; its queue may be full", queue: queue)
             case .unroutable(let text):
-                self.declared.withLock { $0 = [] }
+                self.forgetDeclared()
                 if isLastAttempt { throw QueueError(code: .unroutable, message: "no queue took the message: \(text)", queue: queue) }
+            case .refused(let code, let text):
+                self.forgetDeclared()
+                // An exchange of the delays may be gone.
+                if isLastAttempt || code != 404 { throw AMQPFailure.refused(code: code, text: text).error(queue: queue) }
             }
         }
+    }
+
+    private func publish(
+        _ outgoing: AMQPConnection.Outgoing, for queue: String, isCancellable: Bool
+    ) async throws -> PublishEngine.Outcome {
+        do {
+            return try await self.publisher.publish(outgoing, isCancellable: isCancellable)
+        } catch var error as QueueError {
+            error.queue = queue
+            throw error
+        }
+    }
+
+    private func forgetDeclared() {
+        self.declared.withLock { $0 = [] }
     }
 
     /// Publishes to the dead letters of a queue.
@@ -58,9 +81,10 @@ final class MessageSender: Sendable {
         message.headers[TransportHeaders.deadReason] = .string(reason)
         message.headers[TransportHeaders.deadSince] = .integer(self.time.utcNow().millisecondsSinceEpoch)
         message.properties.expiration = nil
-        let outcome = try await self.publisher.publish(
+        let outcome = try await self.publish(
             AMQPConnection.Outgoing(
-                exchange: "", routingKey: self.topology.deadLetterQueue(of: queue), message: message, isMandatory: true))
+                exchange: "", routingKey: self.topology.deadLetterQueue(of: queue), message: message, isMandatory: true), for: queue,
+            isCancellable: false)
         guard outcome == .confirmed else {
             throw QueueError(code: .unavailable, message: "RabbitMQ did not accept the dead letter", queue: queue)
         }

@@ -20,9 +20,10 @@ final class Watcher: Sendable {
         let options = AMQPConnection.Options(
             name: "watcher", connectTimeout: .seconds(5), rpcTimeout: .seconds(10), heartbeat: 30, certificateAuthorities: "")
         let endpoint = AMQPEndpoint(try ServiceURL(host.url, schemes: ServiceURL.Scheme.rabbitMQ))
-        let connection = try await AMQPConnection.open(endpoint, options) { event in
-            guard case .content(let content) = event, case .deliver(_, _, _, _, let key) = content.head else { return }
-            inbox.record((key, content.message))
+        let connection = try await AMQPConnection.open(endpoint, options) { events in
+            for case .content(let content) in events {
+                if case .deliver(_, _, _, _, let key) = content.head { inbox.record((key, content.message)) }
+            }
         }
         try await connection.declareExchange("celeryev", type: "topic")
         try await connection.declareExchange("celery.pidbox", type: "fanout", durable: false)
@@ -45,7 +46,7 @@ final class Watcher: Sendable {
 
     func publish(_ body: String, headers: JSONObject = ["clock": 1]) async throws {
         let message = Message(headers: headers, properties: .init(), body: Array(body.utf8))
-        _ = try await self.connection.publish([
+        try await self.connection.publish([
             .init(exchange: "celery.pidbox", routingKey: "", message: message, isMandatory: false)
         ])
     }

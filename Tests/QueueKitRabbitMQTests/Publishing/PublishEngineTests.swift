@@ -16,13 +16,19 @@ import Testing
     private func engine(_ count: Int, window: Int = 10) -> (engine: PublishEngine, ids: [UInt64]) {
         var engine = PublishEngine(window: window)
         engine.connected()
-        let ids = (0..<count).map { engine.submit(self.outgoing("\($0)"), deadline: self.later) }
+        let ids = (0..<count).map { self.submit("\($0)", to: &engine) }
         return (engine, ids)
+    }
+
+    private func submit(_ name: String, to engine: inout PublishEngine, deadline: Instant? = nil) -> UInt64 {
+        let id = engine.nextID()
+        engine.submit(self.outgoing(name), id: id, deadline: deadline ?? self.later)
+        return id
     }
 
     @Test func `nothing is sent without a connection, and everything in order with one`() {
         var engine = PublishEngine(window: 10)
-        for name in ["a", "b"] { _ = engine.submit(self.outgoing(name), deadline: self.later) }
+        for name in ["a", "b"] { _ = self.submit(name, to: &engine) }
         #expect(engine.nextBatch().isEmpty)
         #expect(engine.needsLink)
         engine.connected()
@@ -85,10 +91,10 @@ import Testing
     @Test func `what waits too long is given up, sent or not, and its confirm ends nothing`() {
         var engine = PublishEngine(window: 10)
         engine.connected()
-        let early = engine.submit(self.outgoing("early"), deadline: Instant(nanoseconds: 10))
+        let early = self.submit("early", to: &engine, deadline: Instant(nanoseconds: 10))
         _ = engine.nextBatch()
-        let waiting = engine.submit(self.outgoing("waiting"), deadline: Instant(nanoseconds: 10))
-        let late = engine.submit(self.outgoing("late"), deadline: Instant(nanoseconds: 20))
+        let waiting = self.submit("waiting", to: &engine, deadline: Instant(nanoseconds: 10))
+        let late = self.submit("late", to: &engine, deadline: Instant(nanoseconds: 20))
         #expect(engine.nextDeadline == Instant(nanoseconds: 10))
         #expect(engine.expire(at: Instant(nanoseconds: 9)).isEmpty)
         #expect(engine.expire(at: Instant(nanoseconds: 10)) == [early, waiting])
@@ -103,5 +109,41 @@ import Testing
         #expect(engine.close() == ids)
         #expect(engine.nextBatch().isEmpty)
         #expect(engine.nextDeadline == nil)
+    }
+
+    @Test func `a caller can take back what is not on its way, and nothing else`() {
+        var (engine, ids) = self.engine(3)
+        _ = engine.nextBatch(limit: 1)
+        #expect(engine.withdraw(ids[0]) == false)
+        #expect(engine.withdraw(ids[1]) == true)
+        #expect(engine.withdraw(ids[1]) == false)
+        #expect(engine.nextBatch().map(\.routingKey) == ["2"])
+        engine.disconnected()
+        #expect(engine.withdraw(ids[0]) == true)
+        #expect(engine.withdraw(ids[2]) == true)
+        #expect(!engine.needsLink)
+        #expect(engine.nextDeadline == nil)
+    }
+
+    @Test func `the message for which the server closes the channel is found, and the others are sent`() {
+        var (engine, ids) = self.engine(4)
+        #expect(engine.nextBatch().count == 4)
+        // Which of the four it was, nobody says.
+        #expect(engine.channelClosed(code: 406, text: "no").isEmpty)
+        #expect(engine.nextBatch().map(\.routingKey) == ["0"])
+        #expect(!engine.canSend)
+        #expect(engine.confirmed(tag: 1, multiple: false, isAccepted: true).map(\.id) == [ids[0]])
+        #expect(engine.nextBatch().map(\.routingKey) == ["1"])
+        let refused = engine.channelClosed(code: 406, text: "no")
+        #expect(refused.map(\.id) == [ids[1]])
+        #expect(refused.map(\.outcome) == [.refused(code: 406, text: "no")])
+        #expect(engine.nextBatch().map(\.routingKey) == ["2"])
+        #expect(engine.confirmed(tag: 1, multiple: false, isAccepted: true).map(\.id) == [ids[2]])
+        #expect(engine.nextBatch().map(\.routingKey) == ["3"])
+        #expect(engine.confirmed(tag: 2, multiple: false, isAccepted: true).map(\.id) == [ids[3]])
+        // The window is as it was.
+        _ = self.submit("5", to: &engine)
+        _ = self.submit("6", to: &engine)
+        #expect(engine.nextBatch().count == 2)
     }
 }

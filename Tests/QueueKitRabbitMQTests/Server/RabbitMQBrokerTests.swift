@@ -173,4 +173,94 @@ struct RabbitMQBrokerTests {
             #expect(error.code == .closed)
         }
     }
+
+    // MARK: Messages that were sent ahead
+
+    @Test(arguments: [RabbitMQBroker.QueueKind.classic, .quorum])
+    func `what was sent ahead to a broker that nobody asks goes back, without a loss, and comes when somebody asks`(
+        _ kind: RabbitMQBroker.QueueKind
+    ) async throws {
+        try await Self.with { configuration in
+            configuration.queueKind = kind
+            configuration.prefetch = 10
+            configuration.idlePatience = .milliseconds(200)
+        } _: { idle, host in
+            for number in 1...5 { try await idle.publish(Self.message(number), to: Self.queue, notBefore: nil) }
+            let held = try #require(try await idle.receive(Self.request()).first)
+            var configuration = RabbitMQBroker.Configuration()
+            configuration.queueKind = kind
+            let busy = try RabbitMQBroker(host.url, configuration: configuration)
+            var numbers: Set<Int64> = []
+            while numbers.count < 4 {
+                let waiting = PendingCall("receive") { try await busy.receive(Self.request(limit: 4)) }
+                for delivery in try await waiting.value() {
+                    #expect(delivery.losses == 0)
+                    numbers.insert(delivery.message.headers["number"]?.integerValue ?? 0)
+                    try await busy.acknowledge(delivery.lease)
+                }
+            }
+            // What a worker holds stays with it.
+            try await idle.acknowledge(held.lease)
+            await busy.shutdown()
+            try await idle.publish(Self.message(6), to: Self.queue, notBefore: nil)
+            let waiting = PendingCall("receive") { try await idle.receive(Self.request()) }
+            #expect(try await waiting.value().first?.message.headers["number"] == 6)
+        }
+    }
+
+    @Test(arguments: [RabbitMQBroker.QueueKind.classic, .quorum])
+    func `a shutdown is no loss for messages that no worker had`(_ kind: RabbitMQBroker.QueueKind) async throws {
+        try await Self.with({ $0.queueKind = kind }) { second, host in
+            var configuration = RabbitMQBroker.Configuration()
+            configuration.queueKind = kind
+            configuration.prefetch = 10
+            let first = try RabbitMQBroker(host.url, configuration: configuration)
+            for number in 1...5 { try await first.publish(Self.message(number), to: Self.queue, notBefore: nil) }
+            let held = try #require(try await first.receive(Self.request()).first)
+            try await eventually("the others were sent ahead") { try await second.counts(of: Self.queue).ready == 0 }
+            await first.shutdown()
+            var losses: [Int64: Int] = [:]
+            while losses.count < 5 {
+                let waiting = PendingCall("receive") { try await second.receive(Self.request(limit: 5)) }
+                for delivery in try await waiting.value() {
+                    losses[delivery.message.headers["number"]?.integerValue ?? 0] = delivery.losses
+                    try await second.acknowledge(delivery.lease)
+                }
+            }
+            let lost = held.message.headers["number"]?.integerValue ?? 0
+            #expect(losses.filter { $0.value > 0 }.map(\.key) == [lost])
+        }
+    }
+
+    // MARK: Messages that cannot be sent
+
+    @Test func `a message for which the server closes the channel is refused, and those beside it are sent`() async throws {
+        try await Self.with { broker, _ in
+            var poison = Self.message(0)
+            poison.properties.expiration = "soon"
+            let bad = poison
+            let refused = PendingCall("publish") { try await broker.publish(bad, to: Self.queue, notBefore: nil) }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 1...50 { group.addTask { try await broker.publish(Self.message(number), to: Self.queue, notBefore: nil) } }
+                try await group.waitForAll()
+            }
+            let error = try await expectThrows(QueueError.self) { try await refused.value() }
+            #expect(error.message.contains("406"))
+            try await broker.publish(Self.message(51), to: Self.queue, notBefore: nil)
+        }
+    }
+
+    @Test func `headers that do not fit into a frame are an error before anything is sent, and those that just do are sent`() async throws {
+        try await Self.with { broker, _ in
+            var message = Self.message(1)
+            message.headers["text"] = .string(String(repeating: "x", count: 128 * 1024))
+            let large = message
+            let error = try await expectThrows(QueueError.self) { try await broker.publish(large, to: Self.queue, notBefore: nil) }
+            #expect(error.code == .messageTooLarge)
+            #expect(error.queue == Self.queue)
+            message.headers["text"] = .string(String(repeating: "x", count: 126 * 1024))
+            try await broker.publish(message, to: Self.queue, notBefore: nil)
+            #expect(try await broker.receive(Self.request()).first?.message.headers == message.headers)
+        }
+    }
 }
