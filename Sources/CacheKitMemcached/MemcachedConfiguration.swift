@@ -3,7 +3,8 @@ public struct MemcachedConfiguration: Sendable {
     /// How long to wait for a connection. A server that is up accepts within a round trip; longer only delays the answer that it is down.
     public var connectTimeout: Duration = .milliseconds(100)
 
-    /// How long a server may be silent while an answer, or room to send, is awaited. Too short, and a pause of the server's host looks
+    /// How long a server may be silent while an answer, or room to send, is awaited; one that drips, with less than 64 KiB in that
+    /// time, counts as silent. Too short, and a pause of the server's host looks
     /// like a failure; too long, and everybody waits for a server that is gone.
     public var replyTimeout: Duration = .milliseconds(200)
 
@@ -21,7 +22,9 @@ public struct MemcachedConfiguration: Sendable {
     /// waiting for the other to read.
     public var keysPerRead = 100
 
-    /// The servers' `-I`: the largest item that they store, in bytes, with its key and the server's own head.
+    /// The servers' `-I`: the largest item that they store, in bytes, with its key and the server's own head. An entry that a server
+    /// with a smaller limit refuses is the same error, `.valueTooLarge`, and an unconditional write has removed the old entry then. Longer
+    /// values that other programs have stored are not read.
     public var maximumItemSize = 1_048_576
 
     public init() {}

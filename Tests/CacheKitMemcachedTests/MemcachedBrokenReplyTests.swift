@@ -44,47 +44,6 @@ import Testing
         }
     }
 
-    private static let noAnswers: [String] = [
-        "ERROR\r\n", "SERVER_ERROR\r\n", "SERVER_ERROR busy\r\n", "CLIENT_ERROR bad command line format\r\n", "STORED\r\n",
-        "VALUE n:v:other 0 2 7\r\n42\r\nEND\r\n", "VALUE n:v:k 0 2 7\r\n42\r\nVALUE n:v:k 0 2 7\r\n43\r\nEND\r\n",
-        "HTTP/1.1 400 Bad Request\r\n\r\n", "VALUE n:v:k 0 99999999999999999999 7\r\nEND\r\n",
-    ]
-
-    @Test(arguments: Self.noAnswers)
-    func `an answer that is none is an error, never a miss`(answer: String) async throws {
-        let server = try ScriptedServer { line, number in
-            line.hasPrefix("gets") ? .bytes(number == 0 ? answer : "VALUE n:v:k 0 2 7\r\n42\r\nEND\r\n") : .silence
-        }
-        let store = try self.store(server.url)
-        do {
-            let reading = try await store.read([self.key], epochs: [])
-            guard case .counter(42)? = reading.entries.first else {
-                Issue.record("taken for \(reading.entries)")
-                return
-            }
-        } catch let error as CacheError {
-            #expect(error.code == .storeUnavailable)
-        }
-        try await eventually("the next call is served") { (try? await self.expectAnswer(store)) != nil }
-        await store.shutdown()
-        server.stop()
-    }
-
-    @Test(arguments: ["", "S", "STO", "ERROR\r\n", "SERVER_ERROR\r\n", "NOT_STORED\r\n", "EXISTS\r\n", "y\r\n"])
-    func `a write whose answer is cut or none is an error`(answer: String) async throws {
-        let server = try ScriptedServer { line, _ in
-            // The command's line is answered by nothing, the line of data by the answer.
-            line.hasPrefix("set") ? .silence : .last(answer)
-        }
-        let store = try self.store(server.url)
-        let error = await #expect(throws: CacheError.self) {
-            try await store.setCounter(self.key, to: 1, life: CacheLife(nil))
-        }
-        #expect(error?.code == .storeUnavailable && error?.key == "k")
-        await store.shutdown()
-        server.stop()
-    }
-
     @Test func `the keys of a silent server are errors, those of the others are served`() async throws {
         let silent = try ScriptedServer { _, _ in .silence }
         let good = try ScriptedServer { line, _ in line.hasPrefix("gets") ? .bytes("END\r\n") : .silence }

@@ -119,8 +119,8 @@ struct MemcachedStoreTests {
         for result in try await store.write(writes) { try result.get() }
 
         try await servers[0].kill()
-        var failed = 0
-        for key in keys {
+        var dead: Set<Int> = []
+        for (index, key) in keys.enumerated() {
             do {
                 guard case .record? = try await store.read([key], epochs: []).entries.first else {
                     throw TestFailure("a key of a dead server, or of a living one, is a miss")
@@ -128,20 +128,51 @@ struct MemcachedStoreTests {
             } catch let error as CacheError {
                 #expect(error.code == .storeUnavailable)
                 #expect(error.message.contains("127.0.0.1:\(servers[0].port)"))
-                failed += 1
+                dead.insert(index)
             }
         }
-        #expect((1..<60).contains(failed))
+        #expect((1..<60).contains(dead.count))
         let results = try await store.write(writes)
-        #expect(results.filter { (try? $0.get()) == nil }.count == failed, "a write failed that is none of the dead server's")
-        await #expect(throws: CacheError.self) { _ = try await store.remove(keys) }
+        let refused = results.indices.filter { (try? results[$0].get()) == nil }
+        #expect(Set(refused) == dead, "a write failed that is none of the dead server's, or the other way round")
+        await #expect(throws: CacheError.self) { _ = try await store.remove(keys.indices.filter { dead.contains($0) }.map { keys[$0] }) }
 
         try await servers[0].start()
         try await eventually("all keys are served") { (try? await store.read(keys, epochs: [])) != nil }
         let entries = try await store.read(keys, epochs: []).entries
-        // The removal above may have reached some keys of the living servers before it failed.
-        #expect(
-            entries.filter { if case .absent = $0 { true } else { false } }.count >= failed, "what a new server does not have is a miss")
+        let absent = entries.indices.filter { if case .absent = entries[$0] { true } else { false } }
+        #expect(Set(absent) == dead, "what the new server does not have, and nothing else, is a miss")
+        await store.shutdown()
+    }
+
+    @Test func `an entry that the server finds too large is an error with its size, the old one is gone, and the next is served`()
+        async throws
+    {
+        // The configuration says 1 MiB, the server takes 512 KiB.
+        let server = try await PrivateMemcached.running("-I", "512k")
+        let store = try MemcachedCacheStore(server.url)
+        let key = self.key("k")
+        func write(_ size: Int) async throws {
+            for result in try await store.write([StoreWrite(key: key, record: self.record(size), life: CacheLife(nil))]) {
+                try result.get()
+            }
+        }
+        for size in [600_000, 1_000_000] {
+            try await write(10)
+            let error = await #expect(throws: CacheError.self) { try await write(size) }
+            #expect(error?.code == .valueTooLarge && error?.key == "k")
+            #expect(error?.size == size + RecordBytes.headLength)
+            guard case .absent? = try await store.read([key], epochs: []).entries.first else { throw TestFailure("the old entry is there") }
+        }
+        // A conditional write is refused as well, and leaves what is there.
+        try await write(10)
+        let seen = try #require(try await store.read([key], epochs: []).entries.first).sighting
+        let large = StoreWrite(key: key, record: self.record(600_000), life: CacheLife(nil))
+        let error = await #expect(throws: CacheError.self) { try await store.write(large, seen: seen) }
+        #expect(error?.code == .valueTooLarge)
+        try await write(20)
+        guard case .record(let read)? = try await store.read([key], epochs: []).entries.first else { throw TestFailure("not stored") }
+        #expect(read.body.size == 20)
         await store.shutdown()
     }
 

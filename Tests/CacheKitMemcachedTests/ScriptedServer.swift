@@ -17,6 +17,8 @@ final class ScriptedServer: Sendable {
         case bytes(String)
         /// These bytes, and then the connection is closed.
         case last(String)
+        /// The same, of any bytes.
+        case lastBytes([UInt8])
         /// Nothing, and the connection stays open.
         case silence
     }
@@ -24,9 +26,13 @@ final class ScriptedServer: Sendable {
     let port: Int
     private let listener: Int32
     private let seen = Mutex<[String]>([])
+    private let accepted = Mutex(0)
     private let script: @Sendable (_ line: String, _ number: Int) -> Reply
 
     var url: String { "memcached://127.0.0.1:\(self.port)" }
+
+    /// How many connections there were.
+    var connections: Int { self.accepted.withLock { $0 } }
 
     /// All lines so far, of all connections.
     var lines: [String] { self.seen.withLock { $0 } }
@@ -66,6 +72,7 @@ final class ScriptedServer: Sendable {
         while true {
             let connection = accept(self.listener, nil, nil)
             guard connection >= 0 else { return }
+            self.accepted.withLock { $0 += 1 }
             Self.onThread { self.serve(connection) }
         }
     }
@@ -84,9 +91,12 @@ final class ScriptedServer: Sendable {
                     return lines.count - 1
                 }
                 switch self.script(line, number) {
-                case .bytes(let text): Self.send(text, connection)
+                case .bytes(let text): Self.send(Array(text.utf8), connection)
                 case .last(let text):
-                    Self.send(text, connection)
+                    Self.send(Array(text.utf8), connection)
+                    return
+                case .lastBytes(let bytes):
+                    Self.send(bytes, connection)
                     return
                 case .silence: break
                 }
@@ -97,8 +107,7 @@ final class ScriptedServer: Sendable {
         }
     }
 
-    private static func send(_ text: String, _ connection: Int32) {
-        let bytes = Array(text.utf8)
+    private static func send(_ bytes: [UInt8], _ connection: Int32) {
         #if canImport(Darwin)
         _ = Darwin.send(connection, bytes, bytes.count, 0)
         #elseif canImport(Glibc)

@@ -1,8 +1,7 @@
-import CScaleMemcached
 import CacheKit
 import ScaleCore
 
-/// One handle of libmemcached on a thread of its own.
+/// A ring and its connections (``ServerPool``) on a thread of their own.
 actor MemcachedHandle {
     private nonisolated let thread: ThreadExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { self.thread.asUnownedSerialExecutor() }
@@ -42,8 +41,8 @@ actor MemcachedHandle {
 
     /// The items at `names`, which are all different. A server that fails fails its own keys, and no other.
     func read(_ names: [String]) -> [Result<StoredItem?, CacheError>] {
-        var outcomes: [Result<StoredItem?, CacheError>] = Array(repeating: .failure(.memcachedIsShutDown), count: names.count)
-        var open = Array(names.indices)
+        var outcomes: [Result<StoredItem?, CacheError>] = Array(repeating: .success(nil), count: names.count)
+        var open = names.indices.map { (position: $0, server: self.pool.server(of: names[$0])) }
         // A connection may be left from before the server was started anew. Reading twice does no harm.
         for isLast in [false, true] where !open.isEmpty {
             open = self.read(open, of: names, into: &outcomes, isLast: isLast)
@@ -51,55 +50,54 @@ actor MemcachedHandle {
         return outcomes
     }
 
-    /// Reads the names at `positions`; those to be read again.
+    /// Reads the names at `places`; those to be read again.
     private func read(
-        _ positions: [Int], of names: [String], into outcomes: inout [Result<StoredItem?, CacheError>], isLast: Bool
-    ) -> [Int] {
-        var again: [Int] = []
-        do throws(CacheError) {
-            var asked: [(position: Int, server: Int)] = []
-            let now = self.time.now()
-            let rests = self.rests.withLock { $0 }
-            for position in positions {
-                let server = try self.pool.server(of: names[position])
-                if rests.rests(server, at: now) {
-                    outcomes[position] = .failure(.memcachedRests(self.pool.name(of: server)))
-                } else {
-                    asked.append((position, server))
-                }
+        _ places: [(position: Int, server: Int)], of names: [String], into outcomes: inout [Result<StoredItem?, CacheError>], isLast: Bool
+    ) -> [(position: Int, server: Int)] {
+        let now = self.time.now()
+        let resting = self.rests.withLock { rests in rests.isEmpty ? [] : Set(places.map(\.server).filter { rests.rests($0, at: now) }) }
+        var asked = places
+        if !resting.isEmpty {
+            for place in places where resting.contains(place.server) {
+                outcomes[place.position] = .failure(.memcachedRests(self.pool.name(of: place.server)))
             }
-            for start in stride(from: 0, to: asked.count, by: self.keysPerRead) {
-                let chunk = asked[start..<min(start + self.keysPerRead, asked.count)]
-                let servers = chunk.map(\.server)
-                let answer = try self.pool.multiGet(chunk.map { names[$0.position] }, servers: servers)
-                let repeatable = self.settle(servers, answer.failures, mayRepeat: !isLast)
-                for ((position, server), outcome) in zip(chunk, answer.outcomes) {
-                    if case .failure = outcome, repeatable.contains(server) { again.append(position) }
-                    outcomes[position] = outcome
+            asked.removeAll { resting.contains($0.server) }
+        }
+        var again: [(position: Int, server: Int)] = []
+        for start in stride(from: 0, to: asked.count, by: self.keysPerRead) {
+            let chunk = asked[start..<min(start + self.keysPerRead, asked.count)]
+            do throws(CacheError) {
+                let answer = try self.pool.multiGet(chunk.map { (names[$0.position], $0.server) }[...])
+                var failures: [Int: CacheError] = [:]
+                var repeatable: Set<Int> = []
+                for failed in answer.failures {
+                    failures[failed.server] = .memcached(failed.failure, at: self.pool.name(of: failed.server))
+                    if !isLast, failed.failure != .timeout, failed.wasProven {
+                        repeatable.insert(failed.server)
+                    } else {
+                        self.note(failed)
+                    }
                 }
+                for (place, item) in zip(chunk, answer.items) {
+                    if item == nil, let error = failures[place.server] {
+                        outcomes[place.position] = .failure(error)
+                        if repeatable.contains(place.server) { again.append(place) }
+                    } else {
+                        outcomes[place.position] = .success(item)
+                    }
+                }
+            } catch {
+                for place in chunk { outcomes[place.position] = .failure(error) }
             }
-        } catch {
-            for position in positions { outcomes[position] = .failure(error) }
-            return []
         }
         return again
     }
 
-    /// Draws the conclusions from the answers of servers; the failed ones that may be asked again at once.
-    private func settle(_ servers: [Int], _ failures: [ServerPool.ServerFailure], mayRepeat: Bool) -> Set<Int> {
-        let failed = Set(failures.map(\.server))
-        let repeatable = failures.filter { mayRepeat && !$0.status.isTimeout && self.pool.isProven($0.server) }.map(\.server)
-        for failure in failures where !repeatable.contains(failure.server) { self.note(failure.status, of: failure.server) }
-        for server in Set(servers).subtracting(failed) { self.pool.prove(server) }
-        if !failures.isEmpty { self.pool.renew() }
-        return Set(repeatable)
-    }
-
     /// A server that is silent, or fails at the first use of a connection, is left alone for a while.
-    private func note(_ status: memcached_return_t, of server: Int) {
-        guard status.isTimeout || !self.pool.isProven(server) else { return }
+    private func note(_ failed: ServerPool.Failed) {
+        guard failed.failure == .timeout || !failed.wasProven else { return }
         let now = self.time.now()
-        self.rests.withLock { $0.begin(server, at: now) }
+        self.rests.withLock { $0.begin(failed.server, at: now) }
     }
 
     // MARK: Writing
@@ -121,8 +119,11 @@ actor MemcachedHandle {
     /// Deletes; whether there was something.
     @discardableResult
     private func delete(_ name: String, place: KeyPlace) throws(CacheError) -> Bool {
-        let status = try self.command(name, place: place) { () throws(CacheError) in try self.pool.delete(name) }
-        return status == MEMCACHED_SUCCESS || status == MEMCACHED_DELETED
+        switch try self.send(StoreCommand(delete: name), name, place: place) {
+        case .success(.deleted): return true
+        case .success: return false
+        case .failure: throw CacheError(code: .storeUnavailable, message: "Memcached did not delete the entry", key: place.key)
+        }
     }
 
     /// One atomic step: reads, lets `decide` say what that leads to, and does it if the item is still what was read; else again.
@@ -164,19 +165,19 @@ actor MemcachedHandle {
     ) throws(CacheError) -> Attempt<Answer> {
         for _ in 0..<Self.patience {
             let found = try self.item(name, place: place)
-            let (command, item, answer): (ServerPool.Command, NewItem, Answer)
+            let (verb, item, answer): (StoreCommand.Verb, NewItem, Answer)
             switch (try decide(found), found) {
             case (.answer(let given), _), (.remove(let given), nil):
                 return .done(given)
             case (.put(let new, let given), let found?):
-                (command, item, answer) = (.replace(number: found.number), new, given)
+                (verb, item, answer) = (.replace(number: found.number), new, given)
             case (.put(let new, let given), nil):
-                (command, item, answer) = (.add, new, given)
+                (verb, item, answer) = (.add, new, given)
             case (.remove(let given), let found?):
                 // There is no conditional delete; an item whose life is over when it is stored does as well.
-                (command, item, answer) = (.replace(number: found.number), NewItem(bytes: [], expiry: WireExpiry.past), given)
+                (verb, item, answer) = (.replace(number: found.number), NewItem(bytes: [], expiry: WireExpiry.past), given)
             }
-            switch try self.store(command, name, item, place: place) {
+            switch try self.store(verb, name, item, place: place, onlyBy: found?.connection) {
             case .stored: return .done(answer)
             case .changed: continue
             case .full: return .full
@@ -202,40 +203,48 @@ actor MemcachedHandle {
     }
 
     private func store(
-        _ command: ServerPool.Command, _ name: String, _ item: NewItem, place: KeyPlace
+        _ verb: StoreCommand.Verb, _ name: String, _ item: NewItem, place: KeyPlace, onlyBy connection: UInt64? = nil
     ) throws(CacheError) -> StoreAnswer {
-        switch try self.command(name, place: place, { () throws(CacheError) in try self.pool.store(command, name, item) }) {
-        case MEMCACHED_SUCCESS, MEMCACHED_STORED: return .stored
-        case MEMCACHED_E2BIG: throw .valueTooLarge(size: item.bytes.count, limit: place.limit, key: place.key)
-        case MEMCACHED_SERVER_MEMORY_ALLOCATION_FAILURE: return .full
-        default: return .changed
+        switch try self.send(StoreCommand(verb, name, item), name, place: place, onlyBy: connection) {
+        case .success(.stored): return .stored
+        case .success: return .changed
+        case .failure(.outOfMemory): return .full
+        case .failure: throw .memcachedTookLess(size: item.bytes.count, limit: place.limit, key: place.key)
         }
     }
 
-    /// Sends a command, and gives the handle up if its answer was anything but plain. A refusal that says that the entry is too
-    /// large, or memory short, is returned; other failures are thrown.
-    private func command(
-        _ name: String, place: KeyPlace, _ send: () throws(CacheError) -> memcached_return_t
-    ) throws(CacheError) -> memcached_return_t {
-        let server = try self.pool.server(of: name)
+    /// What a refusal is returned as, since it is an answer: the entry is too large, or memory short.
+    private enum Refusal: Error {
+        case tooLarge, outOfMemory
+    }
+
+    /// Sends a command. All that is no answer to it is thrown.
+    ///
+    /// - Parameter connection: on which alone the command may go out.
+    private func send(
+        _ command: StoreCommand, _ name: String, place: KeyPlace, onlyBy connection: UInt64? = nil
+    ) throws(CacheError) -> Result<StoreCommand.Reply, Refusal> {
+        let server = self.pool.server(of: name)
         let now = self.time.now()
         if self.rests.withLock({ $0.rests(server, at: now) }) {
             var error = CacheError.memcachedRests(self.pool.name(of: server))
             error.key = place.key
             throw error
         }
-        let status = try send()
-        if status.leavesConnectionUsable {
-            self.pool.prove(server)
-            return status
+        let outcome =
+            if let connection { try self.pool.send(command, to: server, onlyBy: connection) } else {
+                try self.pool.send(command, to: server)
+            }
+        switch outcome {
+        case .success(let reply): return .success(reply)
+        case .failure(let failed) where failed.failure == .reply(.tooLarge): return .failure(.tooLarge)
+        case .failure(let failed) where failed.failure == .reply(.outOfMemory): return .failure(.outOfMemory)
+        case .failure(let failed):
+            self.note(failed)
+            var error = CacheError.memcached(failed.failure, at: self.pool.name(of: server))
+            error.key = place.key
+            throw error
         }
-        let isRefusal = status == MEMCACHED_E2BIG || status == MEMCACHED_SERVER_MEMORY_ALLOCATION_FAILURE
-        if !isRefusal { self.note(status, of: server) }
-        self.pool.renew()
-        if isRefusal { return status }
-        var error = CacheError.memcached(status, at: self.pool.name(of: server))
-        error.key = place.key
-        throw error
     }
 }
 

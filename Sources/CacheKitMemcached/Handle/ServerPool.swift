@@ -1,93 +1,212 @@
-import CScaleMemcached
 import CacheKit
 import ScaleCore
 
-/// One handle of libmemcached over all servers: a connection to each, and the ring that tells whose a key is.
-///
-/// It belongs to one thread; every call blocks it. A key's server comes from ketama's ring and never changes while a server is down:
-/// an ejected server that returns would bring back what was invalidated in the meantime. After any failure the whole handle is given up and
-/// made anew, since what is left unread of an answer would be taken for the answer to the next question.
-final class ServerPool {
-    private let servers: [ServiceURL.Host]
-    private let configuration: MemcachedConfiguration
-    private var handle: UnsafeMutablePointer<memcached_st>?
-    /// Where answers are read to.
-    private let result: ResultStorage
-    /// The servers that have answered on this handle. When such a connection breaks, the server may have been started anew since; when
-    /// the first use of one fails, it is down.
-    private var proven: Set<Int> = []
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
 
-    init(_ servers: [ServiceURL.Host], _ configuration: MemcachedConfiguration) {
-        self.servers = servers
-        self.configuration = configuration
-        self.result = ResultStorage()
-        self.open()
+/// A connection to each server, and the ring that tells whose a key is.
+///
+/// It belongs to one thread; every call blocks it. A key's server never changes while a server is down: what has moved to another would
+/// come back old. After any failure the server's connection is closed and made anew at its next use; those to other servers are in
+/// step, since each of their answers was read to its end.
+final class ServerPool {
+    /// What became of a question to one server.
+    struct Failed: Error {
+        var server: Int
+        var failure: ServerFailure
+        /// The connection had worked before.
+        var wasProven: Bool
     }
 
-    deinit {
-        self.close()
-        self.result.deallocate()
+    private let ring: KetamaRing
+    private let connections: [ServerConnection]
+    private let maximumItemSize: Int
+    private var isClosed = false
+
+    init(_ servers: [ServiceURL.Host], _ configuration: MemcachedConfiguration) {
+        self.ring = KetamaRing(servers)
+        self.connections = servers.map { ServerConnection($0, configuration) }
+        self.maximumItemSize = max(configuration.maximumItemSize, 0)
     }
 
     func name(of server: Int) -> String {
-        self.servers.indices.contains(server) ? self.servers[server].description : "an unknown server"
+        self.connections.indices.contains(server) ? self.connections[server].server.description : "an unknown server"
     }
 
-    /// Whether the server has answered since the handle was made.
-    func isProven(_ server: Int) -> Bool { self.proven.contains(server) }
-
-    func prove(_ server: Int) { self.proven.insert(server) }
-
-    func withHandle<Result>(
-        _ body: (UnsafeMutablePointer<memcached_st>) throws(CacheError) -> Result
-    ) throws(CacheError) -> Result {
-        guard let handle = self.handle else { throw .memcachedIsShutDown }
-        return try body(handle)
+    /// The server's position in the list.
+    func server(of name: String) -> Int {
+        min(self.ring.server(of: name), self.connections.count - 1)
     }
 
-    /// An empty result for the items of one answer.
-    func emptyResult(_ handle: UnsafeMutablePointer<memcached_st>) -> UnsafeMutablePointer<memcached_result_st> {
-        self.result.empty(handle)
-    }
-
-    // MARK: Life
-
-    /// Drops all connections with whatever they still hold, and begins with new ones.
-    func renew() {
-        guard self.handle != nil else { return }
-        self.close()
-        self.open()
-    }
-
+    /// Ends all connections. What is asked for afterwards is an error.
     func close() {
-        guard let handle = self.handle else { return }
-        memcached_quit(handle)
-        self.result.discard()
-        memcached_free(handle)
-        self.handle = nil
-        self.proven = []
+        self.isClosed = true
+        for connection in self.connections { connection.close() }
     }
 
-    private func open() {
-        guard let handle = memcached_create(nil) else { return }
-        self.result.protect(handle)
-        let settings: [(memcached_behavior_t, UInt64)] = [
-            (MEMCACHED_BEHAVIOR_KETAMA, 1),
-            (MEMCACHED_BEHAVIOR_AUTO_EJECT_HOSTS, 0),
-            (MEMCACHED_BEHAVIOR_SUPPORT_CAS, 1),
-            (MEMCACHED_BEHAVIOR_TCP_NODELAY, 1),
-            (MEMCACHED_BEHAVIOR_CONNECT_TIMEOUT, Self.milliseconds(self.configuration.connectTimeout)),
-            (MEMCACHED_BEHAVIOR_POLL_TIMEOUT, Self.milliseconds(self.configuration.replyTimeout)),
-        ]
-        for (behavior, value) in settings { memcached_behavior_set(handle, behavior, value) }
-        for server in self.servers {
-            memcached_server_add(handle, server.name, in_port_t(clamping: server.port ?? 11211))
+    private func checkOpen() throws(CacheError) {
+        guard !self.isClosed else { throw .memcachedIsShutDown }
+    }
+
+    // MARK: Reading
+
+    /// The items at `names` on their servers, in their order, and the servers that failed. A key counts as absent only where its
+    /// server's answer is complete; what had come of another one before it failed counts.
+    func multiGet(
+        _ names: ArraySlice<(name: String, server: Int)>
+    ) throws(CacheError) -> (items: [StoredItem?], failures: [Failed]) {
+        try self.checkOpen()
+        var exchanges: [Exchange] = []
+        var places: [(exchange: Int, key: Int)] = []
+        places.reserveCapacity(names.count)
+        var exchangeOf = [Int](repeating: -1, count: self.connections.count)
+        for (name, server) in names {
+            if exchangeOf[server] < 0 {
+                exchangeOf[server] = exchanges.count
+                exchanges.append(Exchange(server: server))
+            }
+            let exchange = exchangeOf[server]
+            places.append((exchange, exchanges[exchange].question.keys.count))
+            exchanges[exchange].question.append(name)
         }
-        self.handle = handle
+        for index in exchanges.indices { self.begin(&exchanges[index]) }
+        self.finish(&exchanges)
+        return (
+            places.map { exchanges[$0.exchange].reply?.items[$0.key] },
+            exchanges.compactMap { $0.failed }
+        )
     }
 
-    /// 0 would be no time at all, and what exceeds 32 bits something else.
-    private static func milliseconds(_ duration: Duration) -> UInt64 {
-        UInt64(min(max(duration.wholeMillisecondsRoundedUp, 1), Int64(Int32.max)))
+    /// A multi-get to one server.
+    private struct Exchange {
+        let server: Int
+        var question = ItemsQuestion()
+        var reply: ItemsReply?
+        var failed: Failed?
+        var isOver = false
+
+        init(server: Int) {
+            self.server = server
+        }
+    }
+
+    private func begin(_ exchange: inout Exchange) {
+        exchange.question.end()
+        let connection = self.connections[exchange.server]
+        do throws(ServerFailure) {
+            try connection.prepare()
+            exchange.reply = ItemsReply(
+                to: exchange.question, maximumLength: self.maximumItemSize, connection: connection.generation)
+            try connection.ask(exchange.question.bytes)
+        } catch {
+            self.end(&exchange, error)
+        }
+    }
+
+    private func end(_ exchange: inout Exchange, _ failure: ServerFailure) {
+        exchange.failed = self.fail(exchange.server, failure)
+        exchange.isOver = true
+        // Of a reply that is not to this question nothing is believed.
+        if failure == .reply(.foreign) { exchange.reply = nil }
+    }
+
+    /// Waits for all servers at once, and takes what comes.
+    private func finish(_ exchanges: inout [Exchange]) {
+        var wishes: [pollfd] = []
+        var waiting: [Int] = []
+        while true {
+            wishes.removeAll(keepingCapacity: true)
+            waiting.removeAll(keepingCapacity: true)
+            var end = Instant.distantFuture
+            for index in exchanges.indices where !exchanges[index].isOver {
+                let connection = self.connections[exchanges[index].server]
+                waiting.append(index)
+                wishes.append(connection.wish)
+                end = min(end, connection.waitEnd)
+            }
+            guard !waiting.isEmpty else { return }
+            let now = self.wait(&wishes, until: end)
+            for (wish, index) in zip(wishes, waiting) {
+                self.proceed(&exchanges[index], isReady: wish.revents != 0, at: now)
+            }
+        }
+    }
+
+    private func proceed(_ exchange: inout Exchange, isReady: Bool, at now: Instant) {
+        let connection = self.connections[exchange.server]
+        do throws(ServerFailure) {
+            guard isReady else {
+                if now >= connection.waitEnd { throw .timeout }
+                return
+            }
+            exchange.isOver = try connection.proceed { bytes throws(ReplyFault) in
+                let taken = try exchange.reply?.take(bytes) ?? 0
+                return (exchange.reply?.isComplete ?? true, taken)
+            }
+            if !exchange.isOver, now >= connection.waitEnd { throw .timeout }
+        } catch {
+            self.end(&exchange, error)
+        }
+    }
+
+    /// Waits until something is ready or the time has come; the time then.
+    private func wait(_ wishes: inout [pollfd], until end: Instant) -> Instant {
+        let left = TimeSource.system.now().duration(to: end)
+        SocketCalls.wait(&wishes, milliseconds: Int32(clamping: max(left.wholeMillisecondsRoundedUp, 0)))
+        return TimeSource.system.now()
+    }
+
+    // MARK: Writing
+
+    /// What a command to one server answered. It does not depend on what was there: a lost answer leaves open whether it was done.
+    func send(_ command: StoreCommand, to server: Int) throws(CacheError) -> Result<StoreCommand.Reply, Failed> {
+        try self.checkOpen()
+        return self.exchange(command, with: server, isPrepared: false)
+    }
+
+    /// The same for a command whose number came by the connection as which `generation` names it. On another one the number
+    /// says nothing, and the item counts as changed.
+    func send(
+        _ command: StoreCommand, to server: Int, onlyBy generation: UInt64
+    ) throws(CacheError) -> Result<StoreCommand.Reply, Failed> {
+        try self.checkOpen()
+        let connection = self.connections[server]
+        guard connection.generation == generation, connection.isInStep else { return .success(.changed) }
+        return self.exchange(command, with: server, isPrepared: true)
+    }
+
+    private func exchange(_ command: StoreCommand, with server: Int, isPrepared: Bool) -> Result<StoreCommand.Reply, Failed> {
+        let connection = self.connections[server]
+        do throws(ServerFailure) {
+            if !isPrepared { try connection.prepare() }
+            try connection.ask(command.bytes)
+            var reply: StoreCommand.Reply?
+            while true {
+                var wishes = [connection.wish]
+                let now = self.wait(&wishes, until: connection.waitEnd)
+                if wishes[0].revents != 0 {
+                    _ = try connection.proceed { bytes throws(ReplyFault) in
+                        reply = try command.reply(in: bytes)
+                        return (reply != nil, reply == nil ? 0 : bytes.count)
+                    }
+                    if let reply { return .success(reply) }
+                }
+                if now >= connection.waitEnd { throw .timeout }
+            }
+        } catch {
+            return .failure(self.fail(server, error))
+        }
+    }
+
+    private func fail(_ server: Int, _ failure: ServerFailure) -> Failed {
+        let connection = self.connections[server]
+        let failed = Failed(server: server, failure: failure, wasProven: connection.isProven)
+        connection.close()
+        return failed
     }
 }

@@ -13,6 +13,8 @@ struct ServerRests: Sendable {
         self.ends[server] = now.advanced(by: self.length)
     }
 
+    var isEmpty: Bool { self.ends.isEmpty }
+
     func rests(_ server: Int, at now: Instant) -> Bool {
         self.ends[server].map { now < $0 } ?? false
     }

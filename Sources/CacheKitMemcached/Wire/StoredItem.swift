@@ -4,6 +4,8 @@ struct StoredItem: Sendable {
     var flags: UInt32
     /// Names this very writing of the item, on the connection by which it came.
     var number: UInt64
+    /// Which of the server's connections that is.
+    var connection: UInt64
 }
 
 /// What is to be stored for a key.

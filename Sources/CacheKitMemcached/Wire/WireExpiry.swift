@@ -6,8 +6,8 @@ import ScaleCore
 /// The server counts whole seconds by a clock that ticks once in a second, so that `n` means between n - 1 and n. A life is never cut short:
 /// what is sent is rounded up, and one second more. Records carry their exact end in their head, and whoever reads them looks at it.
 enum WireExpiry {
-    /// The item is gone as soon as it is stored: a time long past. (A negative number means the same, but libmemcached would send it
-    /// as a huge positive one.)
+    /// The item is gone as soon as it is stored: a time long past. (A negative number means the same to the server, but proxies and
+    /// clients have taken it for a huge positive one.)
     static let past = WireExpiry.longestRelative + 1
     static let never = 0
     /// Up to here a number is a duration, beyond it a time (seconds since 1970).
