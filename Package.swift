@@ -171,7 +171,8 @@ let package = Package(
         tests(
             "QueueKitRabbitMQTests",
             [
-                "CScaleRabbitMQ", "QueueKit", "QueueKitRabbitMQ", "QueueKitTesting", "RabbitMQWorkerProcess", "ScaleCore", "ScaleTesting",
+                "CScaleRabbitMQ", "QueueKit", "QueueKitRabbitMQ", "QueueKitSQLite", "QueueKitTesting", "RabbitMQWorkerProcess", "ScaleCore",
+                "ScaleTesting",
                 "TestServers", logging,
             ]),
         tests(

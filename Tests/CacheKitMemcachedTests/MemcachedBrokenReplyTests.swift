@@ -9,7 +9,7 @@ import Testing
 
     private func store(_ url: String) throws -> MemcachedCacheStore {
         var configuration = MemcachedConfiguration()
-        configuration.replyTimeout = .milliseconds(30)
+        configuration.replyTimeout = .milliseconds(200)
         configuration.restAfterFailure = .zero
         return try MemcachedCacheStore(url, configuration: configuration)
     }

@@ -63,15 +63,26 @@ final class ScriptedServer: Sendable {
     struct NoPort: Error {}
 
     /// No more connections. Those that are open end when their client closes them.
+    ///
+    /// The descriptor is closed by the thread that accepts: were it closed here, that thread could accept on its number for another
+    /// server that has got it meanwhile.
     func stop() {
-        shutdown(self.listener, Int32(SHUT_RDWR))
+        #if canImport(Darwin)
         close(self.listener)
+        #else
+        shutdown(self.listener, Int32(SHUT_RDWR))
+        #endif
     }
 
     private func acceptAll() {
         while true {
             let connection = accept(self.listener, nil, nil)
-            guard connection >= 0 else { return }
+            guard connection >= 0 else {
+                #if !canImport(Darwin)
+                close(self.listener)
+                #endif
+                return
+            }
             self.accepted.withLock { $0 += 1 }
             Self.onThread { self.serve(connection) }
         }

@@ -96,5 +96,33 @@ private final class WorkerProcess {
         try await other.kill()
         #expect(Self.notes(scratch) == ["begin 1 losses 0", "end 1"])
     }
+
+    @Test func `a relay that is killed again and again loses nothing and keeps the order`() async throws {
+        let scratch = try Scratch()
+        let source = SQLiteBroker(try scratch.database())
+        let destination = SQLiteBroker(try SQLiteQueueDatabase(path: scratch.directory + "/destination.sqlite"))
+        let count = 1_000
+        for number in 0..<count {
+            let message = Message(headers: ["number": .integer(Int64(number))], properties: .init(), body: [])
+            try await source.publish(message, to: "celery", notBefore: nil)
+        }
+        var kills = 0
+        var relay = try WorkerProcess(scratch, "relay")
+        for arrived in [50, 200, 400, 700] {
+            try await eventually(within: .seconds(60), "\(arrived) have arrived") {
+                try await destination.counts(of: "celery").ready >= arrived
+            }
+            try await relay.kill()
+            kills += 1
+            relay = try WorkerProcess(scratch, "relay")
+        }
+        try await eventually(within: .seconds(60), "all are relayed") { try await source.counts(of: "celery") == QueueCounts() }
+        try await relay.kill()
+        let request = ReceiveRequest(queues: ["celery"], limit: 2 * count, lease: .seconds(60), owner: "me", waits: false)
+        let numbers = try await destination.receive(request).compactMap { $0.message.headers["number"]?.integerValue }
+        var seen: Set<Int64> = []
+        #expect(numbers.filter { seen.insert($0).inserted } == (0..<Int64(count)).map { $0 })
+        #expect(numbers.count - count <= kills, "\(numbers.count - count) duplicates of \(kills) kills")
+    }
 }
 #endif

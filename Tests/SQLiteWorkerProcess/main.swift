@@ -6,10 +6,11 @@ import ScaleCore
 
 // A worker in a process of its own, for tests that kill it or set it beside another one.
 //
-//     SQLiteWorkerProcess FILE DIRECTORY run|hang
+//     SQLiteWorkerProcess FILE DIRECTORY run|hang|relay
 //
 // `run` works off the queue until it is ended. For every job it makes a directory DIRECTORY/job-N, which fails if another process has
-// it at this moment, and notes the run in DIRECTORY/runs. `hang` begins a job, notes that, and never ends it.
+// it at this moment, and notes the run in DIRECTORY/runs. `hang` begins a job, notes that, and never ends it. `relay` moves the queue's
+// messages to that of DIRECTORY/destination.sqlite.
 
 struct Mark: Job {
     static let name = "test.mark"
@@ -18,7 +19,7 @@ struct Mark: Job {
 
 let arguments = CommandLine.arguments
 guard arguments.count == 4 else {
-    print("usage: SQLiteWorkerProcess FILE DIRECTORY run|hang")
+    print("usage: SQLiteWorkerProcess FILE DIRECTORY run|hang|relay")
     exit(64)
 }
 let directory = arguments[2]
@@ -30,6 +31,16 @@ let hangs = arguments[3] == "hang"
     let bytes = Array((line + "\n").utf8)
     _ = write(descriptor, bytes, bytes.count)
     close(descriptor)
+}
+
+if arguments[3] == "relay" {
+    var configuration = OutboxRelay.Configuration()
+    configuration.lease = .milliseconds(500)
+    configuration.batch = 20
+    let source = SQLiteBroker(try SQLiteQueueDatabase(path: arguments[1]))
+    let destination = SQLiteBroker(try SQLiteQueueDatabase(path: directory + "/destination.sqlite"))
+    try await OutboxRelay(from: source, to: destination, queues: ["celery"], configuration: configuration).run()
+    exit(0)
 }
 
 var configuration = Worker.Configuration()

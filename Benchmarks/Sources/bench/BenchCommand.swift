@@ -12,10 +12,10 @@ struct MeasureCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "measure", abstract: "Run the rows and print the table.")
 
     enum Subject: String, ExpressibleByArgument, CaseIterable {
-        case memory, proxy, rabbitmq, redis
+        case memory, memcached, proxy, rabbitmq, redis, sqlite
     }
 
-    @Option(help: "Only these rows: memory, proxy, rabbitmq or redis.")
+    @Option(help: "Only these rows: memory, memcached, proxy, rabbitmq, redis or sqlite.")
     var only: Subject?
 
     @Option(help: "How many counted rounds each row has.")
@@ -27,10 +27,13 @@ struct MeasureCommand: AsyncParsableCommand {
     @Option(help: "The Redis to measure against, HOST:PORT.")
     var redis = "127.0.0.1:26379"
 
+    @Option(help: "The three Memcached servers to measure against, HOST:PORT,HOST:PORT,HOST:PORT.")
+    var memcached = "127.0.0.1:26381,127.0.0.1:26382,127.0.0.1:26383"
+
     @Option(help: "The RabbitMQ to measure against, with user and password.")
     var amqp = "amqp://guest:guest@127.0.0.1:26384/"
 
-    @Option(help: "A Python with Celery, to measure beside; without it those rows are left out.")
+    @Option(help: "A Python with Celery and huey, to measure beside; without it those rows are left out.")
     var python: String?
 
     func run() async throws {
@@ -40,6 +43,11 @@ struct MeasureCommand: AsyncParsableCommand {
             do {
                 switch subject {
                 case .memory: report.comparisons += try await MemoryRow.measure(rounds: self.rounds)
+                case .memcached:
+                    report.comparisons += try await MemcachedRow.measure(rounds: self.rounds, servers: self.memcached)
+                case .sqlite:
+                    guard let python = self.python else { throw SQLiteRows.Failure(description: "--python is missing") }
+                    report.comparisons += try await SQLiteRows.measure(rounds: self.rounds, python: python)
                 case .redis: report.comparisons += try await RedisRows.measure(rounds: self.rounds, server: self.redis)
                 case .rabbitmq:
                     report.comparisons += try await RabbitMQRows.measure(rounds: self.rounds, url: self.amqp, python: self.python)

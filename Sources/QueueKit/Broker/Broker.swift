@@ -15,8 +15,9 @@ public import ScaleCore
 /// already it returns. A `publish` may throw it as long as the message has not been given to the server. The other calls do not react to
 /// cancellation.
 ///
-/// **Order.** Larger priority first, if ``capabilities`` says so, then first published first. A message that comes back for whatever
-/// reason takes a place of its own; there is no promise of order among several workers.
+/// **Order.** Larger priority first, if ``capabilities`` says so, then first published first. A message that is
+/// released, or whose lease ends, comes back to its old place where ``BrokerCapabilities/keepsOrder`` says so, and to any place else; there
+/// is no promise of order among several workers.
 ///
 /// **Errors** are ``QueueError``s: `.unavailable` when the broker cannot be reached (the worker tries again), `.staleLease` for a lease
 /// that has ended, `.closed` after shutdown, `.unsupported` for what a broker cannot do.
@@ -70,11 +71,15 @@ public struct BrokerCapabilities: Hashable, Sendable {
     public var isDurable = false
     /// Messages whose time has not come are counted with, and purged with, their queue.
     public var countsDelayed = true
+    /// A message that is released, or whose lease ends, is received before those of its priority that were published after it, and
+    /// ``ReceiveRequest/inOrder`` is observed.
+    public var keepsOrder = false
 
-    public init(ordersByPriority: Bool = false, isDurable: Bool = false, countsDelayed: Bool = true) {
+    public init(ordersByPriority: Bool = false, isDurable: Bool = false, countsDelayed: Bool = true, keepsOrder: Bool = false) {
         self.ordersByPriority = ordersByPriority
         self.isDurable = isDurable
         self.countsDelayed = countsDelayed
+        self.keepsOrder = keepsOrder
     }
 }
 
@@ -89,12 +94,16 @@ public struct ReceiveRequest: Hashable, Sendable {
     public var owner: String
     /// Whether to wait for the first message, or to return none at once.
     public var waits: Bool
+    /// Whether to lease nothing while anybody holds a message of these queues, so that what is received is the head of what is left. For
+    /// brokers that say ``BrokerCapabilities/keepsOrder``; others take no notice.
+    public var inOrder: Bool
 
-    public init(queues: [String], limit: Int, lease: Duration, owner: String, waits: Bool = true) {
+    public init(queues: [String], limit: Int, lease: Duration, owner: String, waits: Bool = true, inOrder: Bool = false) {
         self.queues = queues
         self.limit = limit
         self.lease = lease
         self.owner = owner
         self.waits = waits
+        self.inOrder = inOrder
     }
 }

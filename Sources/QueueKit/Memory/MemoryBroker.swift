@@ -9,7 +9,7 @@ public final class MemoryBroker: Broker {
     private let desk: ReceiverDesk<MemoryBrokerState>
     private let alarm: Alarm
 
-    public let capabilities = BrokerCapabilities(ordersByPriority: true)
+    public let capabilities = BrokerCapabilities(ordersByPriority: true, keepsOrder: true)
 
     /// - Parameter maximumDeadLetters: how many dead letters a queue keeps; the oldest make room for the newest.
     public init(time: TimeSource = .system, maximumDeadLetters: Int = 10_000) {

@@ -11,6 +11,8 @@ struct MemoryBrokerEngine {
         var message: Message
         var losses = 0
         var token: Int64 = 0
+        /// Its place among those that are ready, since it was ready first; a message that is released or lost keeps it.
+        var order: Int64?
         var place: Place
     }
 
@@ -70,6 +72,7 @@ struct MemoryBrokerEngine {
     /// Leases messages of the queues, the best of them first.
     mutating func take(_ request: ReceiveRequest, at now: Instant) -> [Delivery] {
         self.advance(to: now)
+        if request.inOrder, self.hasLeases(in: request.queues) { return [] }
         var deliveries: [Delivery] = []
         while deliveries.count < request.limit, let id = self.popReady(of: request.queues) {
             guard var item = self.items[id] else { continue }
@@ -82,6 +85,14 @@ struct MemoryBrokerEngine {
             deliveries.append(Delivery(lease: lease, message: item.message, losses: item.losses))
         }
         return deliveries
+    }
+
+    /// - Complexity: O(n) in all messages.
+    private func hasLeases(in queues: [String]) -> Bool {
+        let names = queues.map { ExactName($0) }
+        return self.items.values.contains { item in
+            if case .leased = item.place { names.contains(item.queue) } else { false }
+        }
     }
 
     mutating func acknowledge(_ lease: Lease, at now: Instant) throws(QueueError) {
@@ -112,6 +123,7 @@ struct MemoryBrokerEngine {
     mutating func retry(_ lease: Lease, with message: Message, notBefore: Instant?, at now: Instant) throws(QueueError) {
         var item = try self.held(lease, at: now)
         item.message = message
+        item.order = nil
         self.items[lease.message] = item
         self.place(lease.message, notBefore: notBefore, at: now)
         self.dropSettledLeases()
@@ -218,11 +230,12 @@ struct MemoryBrokerEngine {
 
     private mutating func makeReady(_ id: Int64) {
         guard var item = self.items[id] else { return }
+        let order = item.order ?? self.lastOrder + 1
+        self.lastOrder = max(self.lastOrder, order)
         item.place = .ready
+        item.order = order
         self.items[id] = item
-        self.lastOrder += 1
-        self.ready[item.queue, default: []].insert(
-            Ready(priority: item.message.properties.priority, order: self.lastOrder, item: id))
+        self.ready[item.queue, default: []].insert(Ready(priority: item.message.properties.priority, order: order, item: id))
     }
 
     private mutating func popReady(of queues: [String]) -> Int64? {

@@ -22,9 +22,11 @@ enum MessageRows {
         ])
     }
 
-    /// Makes ready what is due, takes back what was lost, and leases the best messages of the queues.
+    /// Makes ready what is due, takes back what was lost, and leases the best messages of the queues. What comes back keeps the time at
+    /// which it was ready first, and with it its place.
     static func lease(_ request: ReceiveRequest, now: Int64, _ db: Database) throws -> [Delivery] {
         try self.advance(to: now, db)
+        if request.inOrder, try request.queues.contains(where: { try self.hasLeases(in: $0, db) }) { return [] }
         let candidates = try request.queues.flatMap { try self.ready(in: $0, limit: request.limit, db) }
         let chosen = candidates.sorted().prefix(max(0, request.limit))
         let until = now.addingSaturating(request.lease.wholeMillisecondsRoundedUp)
@@ -66,9 +68,9 @@ enum MessageRows {
     static func release(_ lease: Lease, now: Int64, _ db: Database) throws -> Bool {
         try db.cachedStatement(
             sql: """
-                UPDATE scalekit_queue_messages SET condition = 0, ready_at = ?, owner = NULL, lease_until = NULL WHERE \(self.held)
+                UPDATE scalekit_queue_messages SET condition = 0, owner = NULL, lease_until = NULL WHERE \(self.held)
                 """
-        ).execute(arguments: [now, lease.message, lease.fencingToken, now])
+        ).execute(arguments: [lease.message, lease.fencingToken, now])
         return db.changesCount == 1
     }
 
@@ -156,10 +158,17 @@ enum MessageRows {
             .execute(arguments: [now])
         try db.cachedStatement(
             sql: """
-                UPDATE scalekit_queue_messages SET condition = 0, ready_at = ?, losses = losses + 1, owner = NULL, lease_until = NULL
+                UPDATE scalekit_queue_messages SET condition = 0, losses = losses + 1, owner = NULL, lease_until = NULL
                 WHERE condition = 1 AND lease_until <= ?
                 """
-        ).execute(arguments: [now, now])
+        ).execute(arguments: [now])
+    }
+
+    private static func hasLeases(in queue: String, _ db: Database) throws -> Bool {
+        try Bool.fetchOne(
+            db.cachedStatement(
+                sql: "SELECT EXISTS (SELECT 1 FROM scalekit_queue_messages WHERE condition = 1 AND queue = ?)"), arguments: [queue])
+            ?? false
     }
 
     private struct Candidate: Comparable {

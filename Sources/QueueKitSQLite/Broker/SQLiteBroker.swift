@@ -12,7 +12,7 @@ public import ScaleCore
 public final class SQLiteBroker: Broker {
     let database: SQLiteQueueDatabase
 
-    public let capabilities = BrokerCapabilities(ordersByPriority: true, isDurable: true)
+    public let capabilities = BrokerCapabilities(ordersByPriority: true, isDurable: true, keepsOrder: true)
 
     public init(_ database: SQLiteQueueDatabase) {
         self.database = database
@@ -29,7 +29,8 @@ public final class SQLiteBroker: Broker {
     public func receive(_ request: ReceiveRequest) async throws -> [Delivery] {
         while true {
             let generation = self.database.changes.generation(of: .messages)
-            let (deliveries, pause) = try await self.write { db, now in
+            // A loss of power ends all leases.
+            let (deliveries, pause) = try await self.write(.process) { db, now in
                 let deliveries = try MessageRows.lease(request, now: now, db)
                 let next = deliveries.isEmpty ? try MessageRows.nextChange(db) : nil
                 return (deliveries, next.map { Duration.milliseconds(max(0, $0.subtractingSaturating(now))) })
@@ -46,7 +47,7 @@ public final class SQLiteBroker: Broker {
 
     public func extend(_ leases: [Lease], by duration: Duration) async throws -> Set<Lease> {
         let milliseconds = duration.wholeMillisecondsRoundedUp
-        return try await self.write { db, now in
+        return try await self.write(.process) { db, now in
             var ended: Set<Lease> = []
             for lease in leases where try !MessageRows.extend(lease, until: now.addingSaturating(milliseconds), now: now, db) {
                 ended.insert(lease)
@@ -91,13 +92,15 @@ public final class SQLiteBroker: Broker {
 
     /// Runs a statement that must find its lease, and refuses when it does not.
     private func settle(_ lease: Lease, _ body: @escaping @Sendable (Database, Int64) throws -> Bool) async throws {
-        guard try await self.write(body) else { throw QueueError.staleLease(lease) }
+        guard try await self.write(self.database.settlement, body) else { throw QueueError.staleLease(lease) }
     }
 
     /// Runs a transaction with the time at which it has the right to write, for which another process may have let it wait: a lease that
     /// counted from before the wait could be over before it begins.
-    private func write<Result: Sendable>(_ body: @escaping @Sendable (Database, Int64) throws -> Result) async throws -> Result {
-        try await self.database.write { [database] in try body($0, database.now) }
+    private func write<Result: Sendable>(
+        _ durability: SQLiteQueueDatabase.Durability = .power, _ body: @escaping @Sendable (Database, Int64) throws -> Result
+    ) async throws -> Result {
+        try await self.database.write(durability) { [database] in try body($0, database.now) }
     }
 }
 

@@ -13,7 +13,9 @@ public import ScaleCore
 /// may use one file at once; a file on a network volume is not safe, as with SQLite in general.
 ///
 /// **Durability.** In a file of its own, a job that was enqueued survives the end of the process and the loss of power (WAL with
-/// `synchronous = FULL`). In the service's own database it survives what that database's settings let survive: with GRDB's default
+/// `synchronous = FULL`). Leases, and the end of a job with its result, survive the end of the process at once, and the loss of power from
+/// the next job that is enqueued on, or from when the system writes the file: till then the job is run again after such a loss, which no
+/// worker can exclude anyway. See ``Configuration-swift.struct/syncsSettlements``. In the service's own database it survives what that database's settings let survive: with GRDB's default
 /// for pools, `NORMAL`, the last transactions may be lost with the power.
 ///
 /// **Clock.** Leases and delays are kept in UTC, since processes share them. A clock that jumps ahead ends leases early: the job then runs
@@ -31,6 +33,9 @@ public final class SQLiteQueueDatabase: Sendable {
         public var longestPoll: Duration = .milliseconds(250)
         /// How long to wait for another process's transaction, in a file of its own.
         public var busyTimeout: Duration = .seconds(10)
+        /// Whether acknowledgements, retries, dead letters and results wait for the disk like what is enqueued, in a file of its own. It
+        /// costs two waits more for each job, and saves that a loss of power repeats those that have ended since the last wait.
+        public var syncsSettlements = false
 
         public init() {}
     }
@@ -40,6 +45,8 @@ public final class SQLiteQueueDatabase: Sendable {
     let configuration: Configuration
     let time: TimeSource
     let changes: Changes
+    /// The file is ours, and with it how its transactions reach the disk.
+    private let ownsFile: Bool
     private let lastPruning = Locked(UTCTime(nanosecondsSinceEpoch: .min))
 
     /// Opens or creates a file of its own. Blocks its thread meanwhile, for up to `busyTimeout` when another process is writing: to be
@@ -57,7 +64,7 @@ public final class SQLiteQueueDatabase: Sendable {
         } catch {
             throw QueueError(code: .unavailable, message: "cannot open \(path): \(Self.describe(error))")
         }
-        try self.init(pool, configuration: configuration, time: time)
+        try self.init(pool, ownsFile: true, configuration: configuration, time: time)
     }
 
     /// Keeps jobs in the service's own database.
@@ -65,8 +72,13 @@ public final class SQLiteQueueDatabase: Sendable {
     /// Give its configuration a `busyMode` with a time-out when other processes write to it too.
     ///
     /// - Throws: ``QueueError`` `.unavailable` when the tables cannot be made, `.unsupported` when a later version has made them.
-    public init(_ writer: any DatabaseWriter, configuration: Configuration = .init(), time: TimeSource = .system) throws {
+    public convenience init(_ writer: any DatabaseWriter, configuration: Configuration = .init(), time: TimeSource = .system) throws {
+        try self.init(writer, ownsFile: false, configuration: configuration, time: time)
+    }
+
+    private init(_ writer: any DatabaseWriter, ownsFile: Bool, configuration: Configuration, time: TimeSource) throws {
         self.writer = writer
+        self.ownsFile = ownsFile
         self.configuration = configuration
         self.time = time
         self.changes = Changes(
@@ -89,10 +101,27 @@ public final class SQLiteQueueDatabase: Sendable {
     /// Now, in the unit of the tables: milliseconds since 1970.
     var now: Int64 { self.time.utcNow().millisecondsSinceEpoch }
 
+    /// What a transaction survives from its end on. Every one survives the end of the process.
+    enum Durability: Sendable {
+        /// The loss of power from the next transaction on that waits for the disk: none that came later survives without it.
+        case process
+        /// The loss of power: it waits for the disk.
+        case power
+    }
+
+    /// Of what happens to a message after it was enqueued.
+    var settlement: Durability { self.configuration.syncsSettlements ? .power : .process }
+
     /// Runs a transaction that has the right to write from its first statement on, so that it never fails half way for want of it.
-    func write<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+    func write<Value: Sendable>(
+        _ durability: Durability = .power, _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws -> Value {
+        let waitsLess = self.ownsFile && durability == .process
         do {
             return try await self.writer.writeWithoutTransaction { db in
+                if waitsLess { try db.execute(sql: "PRAGMA synchronous = NORMAL") }
+                // The connection is also that of the caller's own transactions, which may enqueue.
+                defer { if waitsLess { try? db.execute(sql: "PRAGMA synchronous = FULL") } }
                 var value: Value?
                 try db.inTransaction(.immediate) {
                     value = try body(db)

@@ -10,8 +10,8 @@ extension JobQueue {
         sqlite database: SQLiteQueueDatabase, configuration: JobQueue.Configuration = .init(), logger: Logger = Logger(label: "QueueKit")
     ) {
         self.init(
-            broker: SQLiteBroker(database), results: SQLiteResultStore(database), configuration: configuration, time: database.time,
-            logger: logger)
+            broker: SQLiteBroker(database), results: SQLiteResultStore(database, isBesideMessages: true), configuration: configuration,
+            time: database.time, logger: logger)
     }
 
     /// Enqueues a job within the caller's own transaction: it is enqueued if, and only if, that commits.

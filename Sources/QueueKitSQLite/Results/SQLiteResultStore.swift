@@ -9,16 +9,25 @@ internal import ScaleCore
 /// their retention, by the way of other writes, at most once a minute.
 public final class SQLiteResultStore: ResultStore {
     let database: SQLiteQueueDatabase
+    /// The messages are in this database too: a result that is lost with the power is lost with the acknowledgement, which came later.
+    private let isBesideMessages: Bool
 
-    public init(_ database: SQLiteQueueDatabase) {
+    public convenience init(_ database: SQLiteQueueDatabase) {
+        self.init(database, isBesideMessages: false)
+    }
+
+    init(_ database: SQLiteQueueDatabase, isBesideMessages: Bool) {
         self.database = database
+        self.isBesideMessages = isBesideMessages
     }
 
     public func record(_ status: JobStatus) async throws -> Bool {
         let now = self.database.now
         let prunes = self.database.pruningIsDue()
         let configuration = self.database.configuration
-        let isRecorded = try await self.database.write { db in
+        // A job that is known as pending before its message is kept is known with that.
+        let durability = status.state.isFinal && !self.isBesideMessages ? .power : self.database.settlement
+        let isRecorded = try await self.database.write(durability) { db in
             if prunes {
                 try ResultRows.prune(before: now.addingSaturating(-configuration.resultRetention.wholeMillisecondsRoundedUp), db)
                 try MessageRows.pruneDeadLetters(

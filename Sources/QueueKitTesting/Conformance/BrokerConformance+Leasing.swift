@@ -18,6 +18,32 @@ extension BrokerConformance {
             try expect(second.lease.fencingToken > first.lease.fencingToken, "the token does not grow")
             try await subject.expectNothing()
         },
+        Case("messages that are released or lost keep their place, where the broker says so") { subject in
+            guard subject.broker.capabilities.keepsOrder else { return }
+            for number in 1...2 { try await subject.publish(number) }
+            let lost = try await subject.take(2)
+            try expectEqual(lost.count, 2)
+            try await subject.pass(subject.lease / 2)
+            try await subject.publish(3)
+            try await subject.pass(subject.lease / 2)
+            let again = try await subject.take(2)
+            try expectEqual(try again.map { try Subject.number(of: $0.message) }, [1, 2])
+            try await subject.publish(4)
+            for delivery in again.reversed() { try await subject.broker.release(delivery.lease) }
+            try expectEqual(try await subject.take(4).map { try Subject.number(of: $0.message) }, [1, 2, 3, 4])
+        },
+        Case("who asks for messages in order gets none while others have some, where the broker keeps order") { subject in
+            guard subject.broker.capabilities.keepsOrder else { return }
+            for number in 1...3 { try await subject.publish(number) }
+            let held = try await subject.takeOne()
+            let request = ReceiveRequest(
+                queues: [Subject.queue], limit: 3, lease: subject.lease, owner: "b", waits: false, inOrder: true)
+            try expectEqual(try await subject.broker.receive(request).count, 0)
+            try await subject.broker.release(held.lease)
+            try expectEqual(try await subject.broker.receive(request).map { try Subject.number(of: $0.message) }, [1, 2, 3])
+            try await subject.passLease()
+            try expectEqual(try await subject.broker.receive(request).map { try Subject.number(of: $0.message) }, [1, 2, 3])
+        },
         Case("the owner of an ended lease is refused, and the new owner's message is untouched") { subject in
             try await subject.publish(1)
             let late = try await subject.takeOne(owner: "a")

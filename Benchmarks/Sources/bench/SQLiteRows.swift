@@ -1,0 +1,67 @@
+import Foundation
+import GRDB
+import Harness
+import Logging
+import QueueKit
+import QueueKitSQLite
+
+/// Durable jobs in a SQLite file: enqueue, run, keep the result; beside huey with its SQLite storage, in a Python process that measures itself.
+///
+/// Both write a file of their own in WAL mode with `synchronous = FULL` for what is enqueued. huey enqueues and takes jobs one by one, also
+/// those of a batch.
+enum SQLiteRows {
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    private struct Note: Job {
+        static let name = "bench.note"
+        typealias Output = Int
+        var number: Int
+    }
+
+    static func measure(rounds: Int, python: String) async throws -> [Comparison] {
+        let directory = FileManager.default.currentDirectoryPath + "/.bench-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let huey = try Huey(python: python, file: directory + "/huey.sqlite")
+        defer { huey.end() }
+        let database = try SQLiteQueueDatabase(path: directory + "/ours.sqlite")
+        var logger = Logger(label: "bench")
+        logger.logLevel = .warning
+        let queue = JobQueue(sqlite: database, logger: logger)
+        var comparisons: [Comparison] = []
+        for (name, count, batch) in [("alone", 200, 1), ("in batches of 100", 1_000, 100)] {
+            let pairs = try await interleaved(rounds: rounds) {
+                try await Self.jobsPerSecond(queue, database, count: count, batch: batch)
+            } theirs: {
+                try huey.jobsPerSecond(count: count, batch: batch)
+            }
+            comparisons.append(
+                Comparison(
+                    name: "SQLite, durable enqueue and run, \(name)", against: "huey, SQLite storage, fsync", unit: "jobs/s", bound: .min,
+                    limit: 3, rounds: pairs))
+        }
+        return comparisons
+    }
+
+    private static func jobsPerSecond(_ queue: JobQueue, _ database: SQLiteQueueDatabase, count: Int, batch: Int) async throws -> Double {
+        let worker = Worker(queue, concurrency: batch) { $0.handle(Note.self) { job, _ in job.number } }
+        let running = Task { try await worker.run() }
+        let start = ContinuousClock.now
+        for _ in 0..<(count / batch) {
+            let receipts =
+                if batch == 1 {
+                    [try await queue.enqueue(Note(number: 0))]
+                } else {
+                    try await database.writer.write { db in try (0..<batch).map { try queue.enqueue(Note(number: $0), in: db) } }
+                }
+            for receipt in receipts { _ = try await receipt.value(timeout: .seconds(60)) }
+        }
+        let elapsed = (ContinuousClock.now - start) / .seconds(1)
+        running.cancel()
+        try await running.value
+        guard try await queue.counts() == QueueCounts() else { throw Failure(description: "jobs are left over") }
+        return Double(count) / elapsed
+    }
+}
