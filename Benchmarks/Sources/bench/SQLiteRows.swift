@@ -8,11 +8,14 @@ import QueueKitSQLite
 /// Durable jobs in a SQLite file: enqueue, run, keep the result; beside huey with its SQLite storage, in a Python process that measures itself.
 ///
 /// Both write a file of their own in WAL mode with `synchronous = FULL` for what is enqueued. huey enqueues and takes jobs one by one, also
-/// those of a batch.
+/// those of a batch. Our jobs come alone from several callers at once, as from the handlers of a server's requests, or in batches from one.
 enum SQLiteRows {
     struct Failure: Error, CustomStringConvertible {
         let description: String
     }
+
+    /// Who enqueues alone, and waits for the result before the next.
+    private static let callers = 8
 
     private struct Note: Job {
         static let name = "bench.note"
@@ -31,7 +34,7 @@ enum SQLiteRows {
         logger.logLevel = .warning
         let queue = JobQueue(sqlite: database, logger: logger)
         var comparisons: [Comparison] = []
-        for (name, count, batch) in [("alone", 200, 1), ("in batches of 100", 1_000, 100)] {
+        for (name, count, batch) in [("alone, \(Self.callers) callers", 400, 1), ("in batches of 100", 1_000, 100)] {
             let pairs = try await interleaved(rounds: rounds) {
                 try await Self.jobsPerSecond(queue, database, count: count, batch: batch)
             } theirs: {
@@ -46,22 +49,31 @@ enum SQLiteRows {
     }
 
     private static func jobsPerSecond(_ queue: JobQueue, _ database: SQLiteQueueDatabase, count: Int, batch: Int) async throws -> Double {
-        let worker = Worker(queue, concurrency: batch) { $0.handle(Note.self) { job, _ in job.number } }
+        let worker = Worker(queue, concurrency: max(batch, Self.callers)) { $0.handle(Note.self) { job, _ in job.number } }
         let running = Task { try await worker.run() }
         let start = ContinuousClock.now
-        for _ in 0..<(count / batch) {
-            let receipts =
-                if batch == 1 {
-                    [try await queue.enqueue(Note(number: 0))]
-                } else {
-                    try await database.writer.write { db in try (0..<batch).map { try queue.enqueue(Note(number: $0), in: db) } }
+        if batch == 1 {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<Self.callers {
+                    group.addTask {
+                        for number in 0..<(count / Self.callers) {
+                            _ = try await queue.enqueue(Note(number: number)).value(timeout: .seconds(60))
+                        }
+                    }
                 }
-            for receipt in receipts { _ = try await receipt.value(timeout: .seconds(60)) }
+                try await group.waitForAll()
+            }
+        } else {
+            for _ in 0..<(count / batch) {
+                let receipts = try await database.writer.write { db in try (0..<batch).map { try queue.enqueue(Note(number: $0), in: db) } }
+                for receipt in receipts { _ = try await receipt.value(timeout: .seconds(60)) }
+            }
         }
         let elapsed = (ContinuousClock.now - start) / .seconds(1)
+        // Results come before acknowledgements: a graceful end waits for those.
         running.cancel()
         try await running.value
-        guard try await queue.counts() == QueueCounts() else { throw Failure(description: "jobs are left over") }
+        guard try await queue.counts().ready == 0 else { throw Failure(description: "jobs are left over") }
         return Double(count) / elapsed
     }
 }

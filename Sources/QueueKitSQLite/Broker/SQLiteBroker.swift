@@ -5,10 +5,11 @@ public import ScaleCore
 
 /// A durable broker in a SQLite database, for one or several processes on one machine.
 ///
-/// Every call is one transaction that begins with the right to write (`BEGIN IMMEDIATE`), so two workers never lease the same message.
+/// Every call happens within a transaction that begins with the right to write (`BEGIN IMMEDIATE`), so two workers never lease the same
+/// message. Calls that come at the same time share one, and wait for the disk once.
 /// Who waits for messages is woken by this process's commits at once, and by other processes' within
-/// ``SQLiteQueueDatabase/Configuration-swift.struct/longestPoll``. A call whose task is cancelled may throw `CancellationError`, and has
-/// then changed nothing.
+/// ``SQLiteQueueDatabase/Configuration-swift.struct/longestPoll``. Calls other than a `receive` that waits do not react to
+/// cancellation.
 public final class SQLiteBroker: Broker {
     let database: SQLiteQueueDatabase
 

@@ -45,6 +45,7 @@ public final class SQLiteQueueDatabase: Sendable {
     let configuration: Configuration
     let time: TimeSource
     let changes: Changes
+    private let pending = PendingWrites()
     /// The file is ours, and with it how its transactions reach the disk.
     private let ownsFile: Bool
     private let lastPruning = Locked(UTCTime(nanosecondsSinceEpoch: .min))
@@ -112,27 +113,45 @@ public final class SQLiteQueueDatabase: Sendable {
     /// Of what happens to a message after it was enqueued.
     var settlement: Durability { self.configuration.syncsSettlements ? .power : .process }
 
-    /// Runs a transaction that has the right to write from its first statement on, so that it never fails half way for want of it.
+    /// Runs a transaction that has the right to write from its first statement on, so that it never fails half way for want of it;
+    /// together with those that wait at the same time.
     func write<Value: Sendable>(
         _ durability: Durability = .power, _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws -> Value {
-        let waitsLess = self.ownsFile && durability == .process
         do {
-            return try await self.writer.writeWithoutTransaction { db in
-                if waitsLess { try db.execute(sql: "PRAGMA synchronous = NORMAL") }
-                // The connection is also that of the caller's own transactions, which may enqueue.
-                defer { if waitsLess { try? db.execute(sql: "PRAGMA synchronous = FULL") } }
-                var value: Value?
-                try db.inTransaction(.immediate) {
-                    value = try body(db)
-                    return .commit
-                }
-                guard let value else { throw QueueError(code: .unavailable, message: "the transaction was not run") }
-                return value
+            return try await withCheckedThrowingContinuation { continuation in
+                if self.pending.add(QueuedWrite(durability, body, continuation)) { self.askForWriter() }
             }
         } catch let error as DatabaseError {
             throw QueueError(code: .unavailable, message: Self.describe(error))
         }
+    }
+
+    private func askForWriter() {
+        self.writer.asyncWriteWithoutTransaction { db in
+            let (writes, isMoreLeft) = self.pending.take()
+            self.commit(writes, db)
+            if isMoreLeft { self.askForWriter() }
+        }
+    }
+
+    private func commit(_ writes: [any PendingWrite], _ db: Database) {
+        guard !writes.isEmpty else { return }
+        let waitsLess = self.ownsFile && writes.allSatisfy { $0.durability == .process }
+        let isAlone = writes.count == 1
+        var failure: (any Error)?
+        do {
+            if waitsLess { try db.execute(sql: "PRAGMA synchronous = NORMAL") }
+            try db.inTransaction(.immediate) {
+                for write in writes { write.perform(db, isAlone: isAlone) }
+                return isAlone && writes[0].hasFailed ? .rollback : .commit
+            }
+        } catch {
+            failure = error
+        }
+        // The connection is also that of the caller's own transactions, which may enqueue.
+        if waitsLess { try? db.execute(sql: "PRAGMA synchronous = FULL") }
+        for write in writes { write.end(failure) }
     }
 
     func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
