@@ -39,8 +39,13 @@ struct ProcessSample: Hashable, Sendable {
         ]
     }
 
+    /// By its bytes: in release builds the compiler takes the names of its fields for those of a module that cannot be imported. Microseconds
+    /// have 32 bits on some systems, and the low half of 64 on others.
     private static func seconds(_ time: timeval) -> Double {
-        Double(time.tv_sec) + Double(time.tv_usec) / 1e6
+        withUnsafeBytes(of: time) { bytes in
+            Double(bytes.loadUnaligned(as: Int.self))
+                + Double(Int32(littleEndian: bytes.loadUnaligned(fromByteOffset: MemoryLayout<Int>.size, as: Int32.self))) / 1e6
+        }
     }
 
     static var processID: Int64 { Int64(getpid()) }
