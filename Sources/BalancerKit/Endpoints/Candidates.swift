@@ -51,6 +51,22 @@ public struct Candidates: Sendable {
         return best.position
     }
 
+    /// Takes the turn for the endpoint at an address, whoever's it is; its index among the members, or nothing when it cannot be picked.
+    ///
+    /// While it is a whole round behind already it takes no turn, so that clients bound to it do not keep all others away from it for ever.
+    mutating func takeTurn(of address: Endpoint.Address) -> Int? {
+        guard let chosen = self.usable.first(where: { self.members[$0].endpoint.address == address }) else { return nil }
+        let total = self.usable.reduce(0) { $0 &+ self.members[$1].effectiveWeight }
+        guard self.members[chosen].currentWeight > self.members[chosen].effectiveWeight - total else { return chosen }
+        for index in self.usable {
+            let effective = self.members[index].effectiveWeight
+            self.members[index].currentWeight &+= effective
+            if effective < self.members[index].endpoint.weight { self.members[index].effectiveWeight = effective + 1 }
+        }
+        self.members[chosen].currentWeight &-= total
+        return chosen
+    }
+
     mutating func replaceMembers(_ members: [Member]) {
         self.members = members
         self.usable.removeAll(keepingCapacity: true)

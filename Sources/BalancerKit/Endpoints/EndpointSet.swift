@@ -44,10 +44,26 @@ public struct EndpointSet: Sendable {
         let second = now.wholeSecond
         self.collect(&history, at: second)
         guard self.candidates.count > 0, let index = self.choose() else { return .unavailable }
-        let probe = self.candidates.members[index].pick(at: second)
+        return self.select(index, &history, at: now)
+    }
+
+    private mutating func select(_ index: Int, _ history: inout CallHistory, at now: Instant) -> Pick {
+        let probe = self.candidates.members[index].pick(at: now.wholeSecond)
         let selection = Selection(member: self.candidates.members[index], index: index, probe: probe, startedAt: now)
         history.insert(selection.id, index: index)
         return .endpoint(selection)
+    }
+
+    /// Picks the endpoint at `address` for an attempt, if it is one of the set that can take it, and else whom the strategy chooses.
+    ///
+    /// A client that is bound to an endpoint counts as the endpoint's turn in the round robin, as far as that does not put it back by more
+    /// than one round (nginx's rule for `sticky`). A backup endpoint is taken only while no other can be.
+    public mutating func pick(_ history: inout CallHistory, preferring address: Endpoint.Address?, at now: Instant) -> Pick {
+        guard let address else { return self.pick(&history, at: now) }
+        let second = now.wholeSecond
+        self.collect(&history, at: second)
+        guard let index = self.candidates.takeTurn(of: address) else { return self.pick(&history, at: now) }
+        return self.select(index, &history, at: now)
     }
 
     /// Ends an attempt: it is no longer in flight, and its outcome counts for the endpoint's health.
