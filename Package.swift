@@ -33,6 +33,7 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
 
 /// A library target under `Sources/`.
@@ -107,7 +108,9 @@ let package = Package(
         room("BalancerKit", ["ScaleCore", logging, metrics, tracing]),
         room(
             "BalancerKitProxy",
-            ["BalancerKit", "ScaleCore", deque, lifecycle, logging, metrics, nioCore, nioPosix, tracing]),
+            [
+                "BalancerKit", "ScaleCore", crypto, deque, lifecycle, logging, metrics, nioCore, nioPosix, nioSSL, nioTLS, tracing,
+            ]),
         room("BalancerKitNginx", ["BalancerKit", "BalancerKitProxy", "ScaleCore", lifecycle, logging]),
         room("BalancerKitTesting", ["BalancerKit", "ScaleCore", "ScaleTesting"]),
 
@@ -153,7 +156,7 @@ let package = Package(
             [
                 "BalancerKit", "BalancerKitProxy", "BalancerKitTesting", "ScaleCore", "ScaleTesting", lifecycle, logging, metrics,
                 metricsTestKit,
-                nioCore, nioEmbedded, nioPosix, tracing,
+                nioCore, nioEmbedded, nioPosix, nioSSL, tracing,
             ]),
         tests(
             "BalancerKitNginxTests",

@@ -1,3 +1,5 @@
+import BalancerKit
+
 extension ProxyConfiguration {
     /// Throws for what cannot work, with the setting's name. Endpoints are checked by their group.
     func validate() throws(ProxyError) {
@@ -23,6 +25,27 @@ extension ProxyConfiguration {
             for route in host.routes { try route.validate(depth: 0) }
         }
         _ = try HostTable(self.hosts.map(\.names))
+        try self.tls?.validate()
+        try self.validateZones()
+    }
+
+    private func validateZones() throws(ProxyError) {
+        var names: Set<String> = []
+        for zone in self.requestZones {
+            guard names.insert(zone.name).inserted else { throw .invalid("requestZones", "a name stands twice: \(zone.name.prefix(60))") }
+            do {
+                _ = try RateLimitState([RateLimit(rate: zone.rate, maximumKeys: zone.maximumKeys)])
+            } catch {
+                throw .invalid("requestZones", error.description)
+            }
+        }
+        names = []
+        for zone in self.connectionZones {
+            guard names.insert(zone.name).inserted else {
+                throw .invalid("connectionZones", "a name stands twice: \(zone.name.prefix(60))")
+            }
+            guard zone.maximumKeys >= 1 else { throw .invalid("connectionZones", "maximumKeys must be at least 1") }
+        }
     }
 }
 
@@ -74,6 +97,48 @@ extension ForwardingPolicy {
     }
 }
 
+extension TrafficLimits {
+    fileprivate func validate() throws(ProxyError) {
+        for (status, place) in [(self.requestStatus, "limits.requestStatus"), (self.connectionStatus, "limits.connectionStatus")] {
+            guard (400...599).contains(status) else { throw .invalid(place, "a request is rejected with a status of 400…599") }
+        }
+        for limit in self.requests {
+            guard (0...1_000_000_000).contains(limit.burst) else { throw .invalid("limits.requests", "a burst lies in 0…1,000,000,000") }
+            if case .above(let requests) = limit.delay, !(0...1_000_000_000).contains(requests) {
+                throw .invalid("limits.requests", "a delay lies in 0…1,000,000,000")
+            }
+        }
+        guard self.connections.allSatisfy({ $0.connections >= 1 }) else {
+            throw .invalid("limits.connections", "at least 1 connection must be let through")
+        }
+    }
+}
+
+extension StaticFiles {
+    fileprivate func validate() throws(ProxyError) {
+        guard self.directory.hasPrefix("/"), !self.directory.utf8.contains(0) else {
+            throw .invalid("files.directory", "must be an absolute path")
+        }
+        for name in self.indexFiles {
+            guard Self.staysBelow(name) else { throw .invalid("files.indexFiles", "not a name below the directory: \(name.prefix(60))") }
+        }
+        if let fallbackFile {
+            guard fallbackFile.hasPrefix("/"), Self.staysBelow(fallbackFile) else {
+                throw .invalid("files.fallbackFile", "begins with a slash, and stays below the directory")
+            }
+        }
+        guard self.maximumRanges >= 0 else { throw .invalid("files.maximumRanges", "must not be negative") }
+        for value in Array(self.contentTypes.values) + [self.defaultContentType, self.cacheControl ?? ""] {
+            guard value.utf8.allSatisfy({ $0 > 0x1F && $0 < 0x7F }) else { throw .invalid("files", "a field's value is printable ASCII") }
+        }
+    }
+
+    private static func staysBelow(_ name: String) -> Bool {
+        let parts = name.utf8.split(separator: UInt8(ascii: "/"))
+        return !parts.isEmpty && !parts.contains { $0.elementsEqual("..".utf8) } && !name.utf8.contains(0)
+    }
+}
+
 extension ProxyRoute {
     /// Routes may lie 64 deep.
     fileprivate func validate(depth: Int) throws(ProxyError) {
@@ -82,7 +147,7 @@ extension ProxyRoute {
         guard self.prefix.hasPrefix("/") else { throw .invalid("routes", "a prefix begins with a slash: \(self.prefix.prefix(60))") }
         try self.validateForwarding()
         switch self.action {
-        case .files: break
+        case .files(let files): try files.validate()
         case .refuse(let status):
             guard (400...599).contains(status) else { throw .invalid("routes", "a request is refused with a status of 400…599") }
         case .answer(let answer): try answer.validate()
@@ -91,7 +156,9 @@ extension ProxyRoute {
             guard upstream.keepAlive.connections >= 0 else { throw .invalid("keepAlive.connections", "must not be negative") }
             guard upstream.keepAlive.requests >= 1 else { throw .invalid("keepAlive.requests", "must be at least 1") }
             guard upstream.nextUpstream.tries >= 0 else { throw .invalid("nextUpstream.tries", "must not be negative") }
+            try upstream.sticky?.validate()
         }
+        try self.limits.validate()
     }
 }
 

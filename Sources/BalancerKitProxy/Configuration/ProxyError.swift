@@ -2,7 +2,7 @@
 public struct ProxyError: Error, Equatable {
     /// What kind of error it is. More may be added.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
-        private enum Base: String, Sendable { case invalidConfiguration, addressInUse, cannotBind, stopped }
+        private enum Base: String, Sendable { case invalidConfiguration, invalidCertificate, addressInUse, cannotBind, stopped }
 
         private let base: Base
 
@@ -12,6 +12,8 @@ public struct ProxyError: Error, Equatable {
 
         /// A value of the configuration cannot work; the place names it.
         public static let invalidConfiguration = Code(.invalidConfiguration)
+        /// A certificate or its key cannot be used; the place is the file.
+        public static let invalidCertificate = Code(.invalidCertificate)
         /// Somebody else listens on the address.
         public static let addressInUse = Code(.addressInUse)
         /// The address cannot be bound: it is not of this machine, or the port is privileged.
@@ -43,5 +45,9 @@ extension ProxyError: CustomStringConvertible {
 extension ProxyError {
     static func invalid(_ place: String, _ message: String) -> ProxyError {
         ProxyError(code: .invalidConfiguration, message: message, place: place)
+    }
+
+    static func certificate(_ message: String, _ file: String) -> ProxyError {
+        ProxyError(code: .invalidCertificate, message: message, place: file)
     }
 }

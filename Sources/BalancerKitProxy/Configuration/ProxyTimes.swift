@@ -3,6 +3,8 @@ import ScaleCore
 /// The configured times in nanoseconds, so that moving a deadline, which every read does, is one addition.
 struct ProxyTimes: Sendable {
     let clientHead: Int64
+    /// For TLS' handshake, where there is TLS.
+    let handshake: Int64?
     let clientBody: Int64
     let clientSend: Int64
     let clientIdle: Int64
@@ -13,7 +15,8 @@ struct ProxyTimes: Sendable {
     let lingering: Int64
     let shutdownIdle: Int64
 
-    init(_ timeouts: ProxyTimeouts, _ keepAlive: ClientKeepAlive) {
+    init(_ timeouts: ProxyTimeouts, _ keepAlive: ClientKeepAlive, _ tls: ProxyTLS?) {
+        self.handshake = tls?.handshakeTimeout.wholeNanoseconds
         self.clientHead = timeouts.clientHead.wholeNanoseconds
         self.clientBody = timeouts.clientBody.wholeNanoseconds
         self.clientSend = timeouts.clientSend.wholeNanoseconds

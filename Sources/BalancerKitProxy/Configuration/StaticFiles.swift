@@ -40,7 +40,7 @@ public struct StaticFiles: Sendable {
     /// A file below the directory that is sent in place of one that is not there: `try_files $uri /index.html`. Begins with a slash.
     public var fallbackFile: String?
     public var symbolicLinks = SymbolicLinks.followedWithinRoot
-    /// Whether paths with a name that begins with a dot are 404.
+    /// Whether paths with a name that begins with a dot are 404, `/.well-known/` among them. nginx serves them.
     public var hidesDotFiles = false
     /// Content types by what follows the last dot of a name, in lower case.
     public var contentTypes = StaticFiles.usualContentTypes

@@ -8,8 +8,11 @@ struct ClientAddress: Sendable {
     let isTrusted: Bool
     /// The address's network: three octets of an IPv4 address, all of an IPv6 address, zeros without an address.
     let network: [UInt8]
+    /// Whether the client speaks TLS with us.
+    let isSecure: Bool
 
-    init(_ address: String?, trusted: [CIDRBlock]) {
+    init(_ address: String?, trusted: [CIDRBlock], isSecure: Bool = false) {
+        self.isSecure = isSecure
         let parsed = address.flatMap(IPAddress.init)
         self.network = parsed?.network ?? [0, 0, 0]
         self.text = parsed?.description ?? "unix:"

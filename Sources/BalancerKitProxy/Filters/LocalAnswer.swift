@@ -5,19 +5,22 @@ enum LocalAnswer {
     /// - Parameters:
     ///   - isAnswerToHead: whether the text itself is left out.
     ///   - date: the present, as a Date field's value.
+    ///   - fields: lines of the answer's own, with their ends.
     static func write(
         status: Int, keepsConnection: Bool, isAnswerToHead: Bool, server: ForwardingPolicy.ServerHeader, date: [UInt8],
-        to buffer: inout ByteBuffer
+        fields: [UInt8] = [], to buffer: inout ByteBuffer
     ) {
         buffer.writeHead(estimate: 512) { writer in
             Self.write(
-                status: status, keepsConnection: keepsConnection, isAnswerToHead: isAnswerToHead, server: server, date: date, to: &writer)
+                status: status, keepsConnection: keepsConnection, isAnswerToHead: isAnswerToHead, server: server, date: date,
+                fields: fields,
+                to: &writer)
         }
     }
 
     private static func write(
         status: Int, keepsConnection: Bool, isAnswerToHead: Bool, server: ForwardingPolicy.ServerHeader, date: [UInt8],
-        to writer: inout HeadWriter
+        fields: [UInt8], to writer: inout HeadWriter
     ) {
         let reason = HTTPStatus.reason(status)
         writer.write("HTTP/1.1 ")
@@ -27,7 +30,8 @@ enum LocalAnswer {
         writer.write("\r\n")
         if case .replace(let name) = server { writer.write("Server: \(name)\r\n") }
         ResponseFilter.writeDate(date, to: &writer)
-        if status == 405 { writer.write("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n") }
+        writer.write(fields)
+        if status == 405, fields.isEmpty { writer.write("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n") }
         writer.write("Content-Type: text/plain; charset=utf-8\r\nContent-Length: ")
         writer.writeNumber(reason.utf8CodeUnitCount + 5)
         writer.write(keepsConnection ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\nConnection: close\r\n\r\n")

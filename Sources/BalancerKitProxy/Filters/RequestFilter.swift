@@ -12,10 +12,13 @@ final class RequestFilter: Sendable {
         self.via = policy.via.map { Array(("1.1 " + $0).utf8) } ?? []
     }
 
-    /// - Parameter changes: what the route has instead of the client's.
-    /// - Parameter trace: fields of ours that carry the trace on; a client's own of the same names give way.
+    /// - Parameters:
+    ///   - changes: what the route has instead of the client's.
+    ///   - trace: fields of ours that carry the trace on; a client's own of the same names give way.
+    ///   - upgrade: the upgrade that is asked of the upstream.
     func write(
         _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, from client: ClientAddress, changes: HeadChanges? = nil, trace: [TraceField],
+        upgrade: UpgradeRequest? = nil,
         to writer: inout HeadWriter
     ) {
         guard let target = head.target else { return }
@@ -39,6 +42,11 @@ final class RequestFilter: Sendable {
         if !self.via.isEmpty {
             writer.write("Via: ")
             writer.write(self.via)
+            writer.write("\r\n")
+        }
+        if let upgrade {
+            writer.write("Connection: upgrade\r\nUpgrade: ")
+            writer.write(upgrade.protocols)
             writer.write("\r\n")
         }
         for field in trace {
@@ -132,7 +140,7 @@ extension RequestFilter {
         writer.write(client.bytes)
         writer.write("\r\nX-Forwarded-For: ")
         writer.write(client.bytes)
-        writer.write("\r\nX-Forwarded-Proto: http\r\n")
+        writer.write(client.isSecure ? "\r\nX-Forwarded-Proto: https\r\n" : "\r\nX-Forwarded-Proto: http\r\n")
         self.writeForwardedHost(head, bytes, to: &writer)
     }
 
@@ -157,7 +165,9 @@ extension RequestFilter {
             writer.write("\r\n")
         }
         if !changes.replaces("x-forwarded-proto") {
-            self.writeKept(.xForwardedProto, head, bytes, isKept: client.isTrusted, to: &writer) { $0.write("X-Forwarded-Proto: http\r\n") }
+            self.writeKept(.xForwardedProto, head, bytes, isKept: client.isTrusted, to: &writer) {
+                $0.write(client.isSecure ? "X-Forwarded-Proto: https\r\n" : "X-Forwarded-Proto: http\r\n")
+            }
         }
         if !changes.replaces("x-forwarded-host") {
             self.writeKept(.xForwardedHost, head, bytes, isKept: client.isTrusted, to: &writer) {
@@ -194,8 +204,15 @@ extension RequestFilter {
         }
         writer.write(client.bytes)
         writer.write("\r\n")
-        self.writeKept(.xForwardedProto, head, bytes, to: &writer) { writer, _ in writer.write("X-Forwarded-Proto: http\r\n") }
+        self.writeKept(.xForwardedProto, head, bytes, to: &writer) { writer, _ in
+            writer.write(client.isSecure ? "X-Forwarded-Proto: https\r\n" : "X-Forwarded-Proto: http\r\n")
+        }
         self.writeKept(.xForwardedHost, head, bytes, to: &writer) { writer, _ in self.writeForwardedHost(head, bytes, to: &writer) }
+    }
+
+    /// Who the request is from, as far as is believed: what an upstream gets as X-Real-IP.
+    func clientAddress(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer, from client: ClientAddress) -> String {
+        client.isTrusted ? self.realAddress(Self.forwardedFor(head, bytes), peer: client.text) : client.text
     }
 
     /// The elements of all X-Forwarded-For lines, in order.

@@ -4,6 +4,10 @@ struct ResponseDelivery: Equatable, Sendable {
     var framing: BodyFraming
     /// Whether the client may send another request on its connection.
     var keepsConnection: Bool
+    /// Whether the connection switches protocols behind this head.
+    var isUpgrade = false
+    /// Lines of the proxy's own, with their ends.
+    var fields: [UInt8] = []
 }
 
 /// Writes the head that a client gets for an upstream's response.
@@ -47,6 +51,8 @@ final class ResponseFilter: Sendable {
             writer.write(self.via)
             writer.write("\r\n")
         }
+        if !delivery.fields.isEmpty { writer.write(delivery.fields) }
+        if delivery.isUpgrade { return Self.writeUpgrade(head, bytes, to: &writer) }
         Self.writeFraming(head, bytes, delivery.framing, to: &writer)
         writer.write(delivery.keepsConnection ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n")
     }
@@ -68,6 +74,15 @@ final class ResponseFilter: Sendable {
             .xForwardedOther, .xRealIP:
             !head.connection.nominates(bytes, field.name)
         }
+    }
+
+    private static func writeUpgrade(_ head: ResponseHead, _ bytes: UnsafeRawBufferPointer, to writer: inout HeadWriter) {
+        if case .once(let index) = head.fields.upgrade {
+            writer.write("Upgrade: ")
+            writer.write(bytes, head.fields.fields[index].value)
+            writer.write("\r\n")
+        }
+        writer.write("Connection: upgrade\r\n\r\n")
     }
 
     private static func writeFraming(

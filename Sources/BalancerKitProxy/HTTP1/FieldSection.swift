@@ -24,6 +24,7 @@ struct FieldSection: Sendable {
     private(set) var authorization = Single.absent
     private(set) var connectionCount = 0
     private(set) var expect = Single.absent
+    private(set) var upgrade = Single.absent
     private(set) var forwardedForCount = 0
     private var lineCount = 0
 
@@ -43,6 +44,7 @@ struct FieldSection: Sendable {
         self.authorization = .absent
         self.connectionCount = 0
         self.expect = .absent
+        self.upgrade = .absent
         self.forwardedForCount = 0
         self.lineCount = 0
     }
@@ -75,10 +77,11 @@ struct FieldSection: Sendable {
         case .transferEncoding: self.transferEncoding = self.transferEncoding.seen(at: index)
         case .authorization: self.authorization = self.authorization.seen(at: index)
         case .expect: self.expect = self.expect.seen(at: index)
+        case .upgrade: self.upgrade = self.upgrade.seen(at: index)
         case .connection: self.connectionCount += 1
         case .xForwardedFor: self.forwardedForCount += 1
         case .other, .altSvc, .contentType, .cookie, .date, .forwarded, .http2Settings, .keepAlive, .proxyAuthenticate, .proxyAuthorization,
-            .proxyConnection, .server, .setCookie, .te, .trailer, .upgrade, .via, .xForwardedHost, .xForwardedProto, .xRealIP,
+            .proxyConnection, .server, .setCookie, .te, .trailer, .via, .xForwardedHost, .xForwardedProto, .xRealIP,
             .xForwardedOther:
             break
         }

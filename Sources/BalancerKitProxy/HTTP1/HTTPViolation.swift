@@ -7,6 +7,8 @@ enum HTTPViolation: String, Error, Hashable, Sendable, CaseIterable {
     case controlCharacter = "a line holds a control character"
     case tooManyEmptyLines = "too many empty lines before the request"
 
+    case plainTextForTLS = "plain HTTP came where TLS is spoken"
+
     // Request line
     case malformedRequestLine = "the request line is malformed"
     case malformedMethod = "the method is not made of A-Z, - and _"
@@ -60,7 +62,8 @@ enum HTTPViolation: String, Error, Hashable, Sendable, CaseIterable {
         case .unsupportedMethod: 405
         case .unsupportedTransferEncoding: 501
         case .bodyTooLarge: 413
-        case .bareLineFeed, .controlCharacter, .tooManyEmptyLines, .malformedRequestLine, .malformedMethod, .malformedVersion,
+        case .plainTextForTLS, .bareLineFeed, .controlCharacter, .tooManyEmptyLines, .malformedRequestLine, .malformedMethod,
+            .malformedVersion,
             .malformedTarget, .fragmentInTarget, .malformedEscape, .targetAboveRoot, .malformedStatusLine, .unsolicitedUpgrade,
             .missingColon, .malformedFieldName, .foldedLine, .missingHost, .malformedHost, .repeatedHost, .repeatedAuthorization,
             .repeatedContentLength, .malformedContentLength, .repeatedTransferEncoding, .conflictingFraming, .transferEncodingInHTTP10,

@@ -18,8 +18,8 @@ struct ResponseHead: Sendable {
 
 /// Reads a response's head from bytes that arrive in pieces, with the strictness of ``RequestHeadParser`` (RFC 9112 §4, §5).
 ///
-/// An interim response (1xx) is a head of its own, after which the final one follows. Only `101` is refused outright: an upgrade
-/// was never asked for.
+/// An interim response (1xx) is a head of its own, after which the final one follows. `101` is final, and refused outright where no
+/// upgrade was asked for.
 struct ResponseHeadParser: Sendable {
     private enum Phase: Sendable {
         case startLine
@@ -29,6 +29,8 @@ struct ResponseHeadParser: Sendable {
     private var phase = Phase.startLine
     private var lines = LineReader()
     let limits: HeadLimits
+    /// Whether the request asked for an upgrade.
+    var mayUpgrade = false
     /// Valid once ``parse(_:isAnswerToHead:)`` has answered with a length, until ``reset()``.
     private(set) var head: ResponseHead
 
@@ -85,7 +87,7 @@ struct ResponseHeadParser: Sendable {
             status = status * 10 + Int(bytes[index] - UInt8(ascii: "0"))
         }
         guard (100...599).contains(status) else { throw .malformedStatusLine }
-        guard status != 101 else { throw .unsolicitedUpgrade }
+        guard status != 101 || self.mayUpgrade else { throw .unsolicitedUpgrade }
         if line.count > 12 {
             guard bytes[start + 12] == UInt8(ascii: " ") else { throw .malformedStatusLine }
             self.head.reason = (start + 13)..<line.upperBound
@@ -96,7 +98,10 @@ struct ResponseHeadParser: Sendable {
     }
 
     private mutating func finish(_ bytes: UnsafeRawBufferPointer, isAnswerToHead: Bool) throws(HTTPViolation) {
-        if self.head.status < 200 {
+        if self.head.status == 101 {
+            // What follows is no HTTP any more.
+            self.head.framing = .untilClose
+        } else if self.head.status < 200 {
             self.head.framing = .none
         } else {
             self.head.framing = try BodyFraming.ofResponse(

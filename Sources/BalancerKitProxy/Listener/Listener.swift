@@ -17,6 +17,7 @@ final class Listener: Sendable {
         var sockets: [any Channel] = []
         /// The path that was bound, to be removed with the socket.
         var unixSocket: String?
+        var watch: RepeatedTask?
     }
 
     private let plan: ProxyPlan
@@ -39,6 +40,10 @@ final class Listener: Sendable {
 
     /// Binds and begins to accept.
     func start() async throws -> ProxyAddress {
+        if let certificates = self.plan.certificates {
+            try await NIOThreadPool.singleton.runIfActive { try certificates.load() }
+            self.watchCertificates(certificates)
+        }
         let workers = try await self.makeWorkers()
         self.state.withLock { $0.workers = workers }
         do {
@@ -47,6 +52,24 @@ final class Listener: Sendable {
         } catch {
             throw Self.error(error, self.plan.configuration)
         }
+    }
+
+    /// Looks for changed files every now and then, on a thread that may block.
+    private func watchCertificates(_ certificates: CertificateStore) {
+        guard let interval = certificates.settings.reloadInterval else { return }
+        let delay = TimeAmount.nanoseconds(interval.wholeNanoseconds)
+        let loop = self.group.next()
+        let log = self.plan.log
+        let watch = loop.scheduleRepeatedAsyncTask(initialDelay: delay, delay: delay) { _ in
+            NIOThreadPool.singleton.runIfActive(eventLoop: loop) {
+                do {
+                    if try certificates.loadIfChanged() { log.certificatesLoaded() }
+                } catch {
+                    if let error = error as? ProxyError { log.certificatesKept(after: error) }
+                }
+            }
+        }
+        self.state.withLock { $0.watch = watch }
     }
 
     /// One socket for all event loops, or one for each.
@@ -110,7 +133,11 @@ final class Listener: Sendable {
                     guard let worker = workers.first(where: { $0.eventLoop === channel.eventLoop })?.value else {
                         throw ChannelError.inappropriateOperationForState
                     }
-                    try channel.pipeline.syncOperations.addHandler(ClientConnection(worker, at: worker.now()))
+                    let connection = ClientConnection(worker, at: worker.now())
+                    if let certificates = worker.plan.certificates {
+                        try channel.pipeline.syncOperations.addHandler(TLSDoor(certificates, before: connection))
+                    }
+                    try channel.pipeline.syncOperations.addHandler(connection)
                 }
             }
         guard self.plan.configuration.unixSocket == nil else { return bootstrap }
@@ -154,6 +181,7 @@ final class Listener: Sendable {
     /// Lets go of everything.
     func stop() async {
         await self.closeSockets()
+        self.state.withLock { $0.watch }?.cancel()
         for worker in self.workers {
             try? await worker.eventLoop.submit { worker.value.stop() }.get()
         }

@@ -9,6 +9,9 @@ final class ProxyPlan: Sendable {
     let headLimits: HeadLimits
     let routes: PlannedRoutes
     let groups: [UpstreamGroup]
+    let limiter: TrafficLimiter
+    /// The certificates, where clients speak TLS.
+    let certificates: CertificateStore?
     let requestFilter: RequestFilter
     let responseFilter: ResponseFilter
     let times: ProxyTimes
@@ -21,18 +24,18 @@ final class ProxyPlan: Sendable {
         _ configuration: ProxyConfiguration, logger: Logger, metrics: any MetricsFactory, tracer: any Tracer, time: TimeSource
     ) throws(ProxyError) {
         try configuration.validate()
-        guard configuration.tls == nil else { throw .invalid("tls", "TLS is not served yet") }
         var groups: [UpstreamGroup] = []
         self.routes = try PlannedRoutes(configuration) { (route) throws(ProxyError) in
+            let limits = try PlannedLimits(route.limits, configuration)
             switch route.action {
-            case .files: throw .invalid("routes", "files are not served yet")
-            case .refuse(let status): return PlannedRoute(.refuse(status: status), nil)
-            case .answer(let answer): return PlannedRoute(.answer(answer), nil)
-            case .close: return PlannedRoute(.close, nil)
+            case .files(let files): return PlannedRoute(.files(FileSite(files, prefix: route.prefix)), limits)
+            case .refuse(let status): return PlannedRoute(.refuse(status: status), limits)
+            case .answer(let answer): return PlannedRoute(.answer(answer), limits)
+            case .close: return PlannedRoute(.close, limits)
             case .forward(let upstream):
                 let group = try UpstreamGroup(upstream, index: groups.count)
                 groups.append(group)
-                return PlannedRoute(.forward(group), ForwardRule(route, upstream))
+                return PlannedRoute(.forward(group), limits, ForwardRule(route, upstream), route.upgrades)
             }
         }
         self.configuration = configuration
@@ -40,9 +43,11 @@ final class ProxyPlan: Sendable {
             targetLength: configuration.limits.targetLength, headerLength: configuration.limits.headerLength,
             fieldCount: configuration.limits.fieldCount)
         self.groups = groups
+        self.limiter = TrafficLimiter(configuration)
+        self.certificates = configuration.tls.map(CertificateStore.init)
         self.requestFilter = RequestFilter(configuration.forwarding)
         self.responseFilter = ResponseFilter(configuration.forwarding)
-        self.times = ProxyTimes(configuration.timeouts, configuration.clientKeepAlive)
+        self.times = ProxyTimes(configuration.timeouts, configuration.clientKeepAlive, configuration.tls)
         self.log = ProxyLog(logger)
         self.observers = RequestObservers(logger, level: configuration.accessLog, tracer: tracer)
         self.metrics = ProxyMetrics(metrics)

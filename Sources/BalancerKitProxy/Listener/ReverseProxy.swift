@@ -16,7 +16,8 @@ public import Tracing
 /// What it does with a request is what nginx does with `proxy_pass`, an `upstream` with `keepalive`, and `proxy_request_buffering off`:
 /// bodies are never held, so an endpoint sees a request while the client still sends it, and neither side is read faster than the other
 /// takes it. It is stricter than nginx about what HTTP is: whatever two servers could read differently is refused, on both sides
-/// (RFC 9112). Upgrades are not offered; a request for one is answered without.
+/// (RFC 9112). Upgrades are passed where a route says so; elsewhere a request for one is answered without. A route may also answer with
+/// files (``StaticFiles``), and limit how many requests it takes (``TrafficLimits``). Clients speak TLS where ``ProxyConfiguration/tls`` is set.
 ///
 /// A graceful shutdown stops accepting, lets requests in flight finish, closes idle connections, and takes at most
 /// ``ProxyTimeouts/shutdown``. Cancelling the task cuts all connections.
@@ -50,6 +51,21 @@ public final class ReverseProxy: Service, Sendable {
     /// - Throws: the error with which ``run()`` failed; ``ProxyError`` with the code `stopped` when it ended before it listened.
     public func address() async throws(ProxyError) -> ProxyAddress {
         try await self.pending.value()
+    }
+
+    /// Reads the certificates' files again, and shows them to clients that connect from now on. Does nothing without TLS.
+    ///
+    /// - Throws: ``ProxyError`` with the code `invalidCertificate` and the file, when one cannot be used; all then stays as it was.
+    public func reloadCertificates() async throws(ProxyError) {
+        guard let certificates = self.plan.certificates else { return }
+        do {
+            try await NIOThreadPool.singleton.runIfActive { try certificates.load() }
+            self.plan.log.certificatesLoaded()
+        } catch {
+            let error = error as? ProxyError ?? ProxyError(code: .stopped, message: "no thread is left to read files")
+            self.plan.log.certificatesKept(after: error)
+            throw error
+        }
     }
 
     /// Serves until the graceful shutdown or the task's cancellation. A proxy runs once.

@@ -23,6 +23,29 @@ struct ProxyLog: Sendable {
             "upstream failed", metadata: ["reason": "\(failure)", "endpoint": "\(endpoint)", "next": isLast ? "none" : "another endpoint"])
     }
 
+    /// The zone is named; the key, which may be a header field's value, is not.
+    func limited(_ what: Logger.Message, _ zone: String?, _ level: Logger.Level, _ client: ClientAddress, isDryRun: Bool) {
+        self.logger.log(
+            level: level, what, metadata: ["zone": "\(zone ?? "-")", "client": "\(client.text)", "dry_run": "\(isDryRun)"])
+    }
+
+    func fileFailed(_ client: ClientAddress, errno code: Int32) {
+        self.logger.error("a file cannot be read", metadata: ["errno": "\(code)", "client": "\(client.text)"])
+    }
+
+    func handshakeFailed(_ reason: StaticString, client: ClientAddress) {
+        self.logger.info("TLS handshake failed", metadata: ["reason": "\(reason)", "client": "\(client.text)"])
+    }
+
+    func certificatesLoaded() {
+        self.logger.notice("certificates were loaded anew")
+    }
+
+    /// What was loaded before stays. The error names the file, and nothing that stands in it.
+    func certificatesKept(after error: ProxyError) {
+        self.logger.error("new certificates cannot be used, the old ones stay", metadata: ["error": "\(error)"])
+    }
+
     func noUpstream(client: ClientAddress) {
         self.logger.warning("no live upstream", metadata: ["client": "\(client.text)"])
     }
@@ -37,5 +60,19 @@ struct ProxyLog: Sendable {
 
     func stopped(cut count: Int) {
         self.logger.info("proxy has stopped", metadata: ["connections_cut": "\(count)"])
+    }
+}
+
+extension Logger.Level {
+    /// nginx logs what it delays a step below what it rejects.
+    var oneStepLower: Logger.Level {
+        switch self {
+        case .critical: .error
+        case .error: .warning
+        case .warning: .notice
+        case .notice: .info
+        case .info: .debug
+        case .debug, .trace: .trace
+        }
     }
 }

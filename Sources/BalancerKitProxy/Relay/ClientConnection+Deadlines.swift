@@ -26,6 +26,7 @@ extension ClientConnection {
             self.worker.log.timedOut("request head", client: self.address)
             self.worker.tally.rejected(status: 408)
             self.answer(status: 408, keepsConnection: false, isAnswerToHead: false)
+        case .exchanging where self.delayed != nil: self.delayPassed(at: now)
         case .exchanging:
             guard let exchange, exchange.wantsBody, exchange.acceptsBody else {
                 // The body is held back by the upstream, not by the client.

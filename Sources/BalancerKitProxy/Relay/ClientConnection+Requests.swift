@@ -39,19 +39,22 @@ extension ClientConnection {
         let plan = self.worker.plan
         let record = self.makeRecord(length: headLength, at: now)
         switch self.port.inbox.withUnsafeReadableBytes({ plan.routes.route(for: self.parser.head, target, $0) }) {
-        case .route(let route, let captures): self.carryOut(route, captures, headLength: headLength, record, at: now)
+        case .route(let route, let captures):
+            guard let limits = route.limits else { return self.carryOut(route, captures, headLength: headLength, record, at: now) }
+            self.admit(route, captures, limits, headLength: headLength, record, at: now)
         case .nothing: self.refuse(404, self.parser.head, length: headLength, record, at: now)
         case .tooComplex: self.refuse(500, self.parser.head, length: headLength, record, at: now)
         }
     }
 
     /// Does what the request's route says.
-    private func carryOut(
+    func carryOut(
         _ route: PlannedRoute, _ captures: RouteCaptures, headLength: Int, _ record: RequestRecord?, at now: Instant
     ) {
         switch route.action {
         case .forward(let group):
-            self.forward(self.parser.head, length: headLength, to: group, route.rule, captures, record, at: now)
+            self.forward(self.parser.head, length: headLength, to: group, route, captures, record, at: now)
+        case .files(let site): self.send(from: site, self.parser.head, length: headLength, record, at: now)
         case .refuse(let status): self.refuse(status, self.parser.head, length: headLength, record, at: now)
         case .answer(let answer): self.send(answer, self.parser.head, length: headLength, captures, record, at: now)
         case .close:
@@ -64,7 +67,7 @@ extension ClientConnection {
     /// What templates are filled in from.
     private func view(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer, _ captures: RouteCaptures) -> RequestView {
         RequestView(
-            head: head, bytes: bytes, client: self.address, isTLS: false,
+            head: head, bytes: bytes, client: self.address, isTLS: self.address.isSecure,
             defaultHost: self.worker.plan.configuration.forwarding.defaultHost, captures: captures)
     }
 
@@ -92,7 +95,7 @@ extension ClientConnection {
         }
     }
 
-    private func refuse(_ status: Int, _ head: RequestHead, length: Int, _ record: RequestRecord?, at now: Instant) {
+    func refuse(_ status: Int, _ head: RequestHead, length: Int, _ record: RequestRecord?, at now: Instant) {
         self.port.inbox.moveReaderIndex(forwardBy: length)
         self.worker.tally.finished(status: status, after: 0)
         record?.finish(status: status, bytes: 0, endpoint: nil, attempts: 0, at: now)
@@ -102,12 +105,11 @@ extension ClientConnection {
     }
 
     private func forward(
-        _ head: RequestHead, length: Int, to group: UpstreamGroup, _ rule: ForwardRule?, _ captures: RouteCaptures,
-        _ record: RequestRecord?,
-        at now: Instant
+        _ head: RequestHead, length: Int, to group: UpstreamGroup, _ route: PlannedRoute, _ captures: RouteCaptures,
+        _ record: RequestRecord?, at now: Instant
     ) {
         let plan = self.worker.plan
-        let limit = rule?.bodyLength ?? plan.configuration.limits.bodyLength ?? .max
+        let limit = route.rule?.bodyLength ?? plan.configuration.limits.bodyLength ?? .max
         if case .length(let bodyLength) = head.framing, bodyLength > limit {
             record?.finish(status: HTTPViolation.bodyTooLarge.requestStatus, bytes: 0, endpoint: nil, attempts: 0, at: now)
             return self.reject(.bodyTooLarge)
@@ -116,22 +118,28 @@ extension ClientConnection {
         self.headStorage = ByteBuffer()
         storage.clear()
         var key: [UInt8]?
+        var upgrade: UpgradeRequest?
+        var binding: StickyTable.Binding?
         self.port.inbox.withUnsafeReadableBytes { bytes in
             let headBytes = UnsafeRawBufferPointer(rebasing: bytes[..<length])
             var changes: HeadChanges?
-            if let rule {
+            if let rule = route.rule {
                 let view = self.view(head, headBytes, captures)
                 changes = rule.changes(for: view)
                 key = rule.keyBytes(for: view)
             }
+            if route.upgrades != .never { upgrade = UpgradeRequest(head, headBytes, route.upgrades) }
+            if let sticky = group.sticky { binding = sticky.binding(of: head, headBytes) }
             storage.writeHead(estimate: length + 256) {
                 plan.requestFilter.write(
-                    head, headBytes, from: self.address, changes: changes, trace: record?.traceFields ?? [], to: &$0)
+                    head, headBytes, from: self.address, changes: changes, trace: record?.traceFields ?? [], upgrade: upgrade, to: &$0)
             }
         }
         self.port.inbox.moveReaderIndex(forwardBy: length)
         let exchange = Exchange(head, serialized: storage, for: self, to: group, record, bodyLimit: limit, at: now)
         exchange.history.key = key
+        exchange.upgrade = upgrade
+        exchange.binding = binding
         self.exchange = exchange
         if exchange.wantsBody { self.receiveBeginning(of: exchange, at: now) }
         // Hands the read buffer back, so that the channel can use it again.

@@ -1,4 +1,5 @@
 import NIOCore
+import NIOSSL
 import ScaleCore
 
 #if canImport(Glibc)
@@ -27,15 +28,19 @@ extension ClientConnection {
     }
 
     /// Answers in the upstream's place.
-    func answer(status: Int, keepsConnection: Bool, isAnswerToHead: Bool) {
+    ///
+    /// - Parameter fields: lines of the answer's own, with their ends.
+    func answer(status: Int, keepsConnection: Bool, isAnswerToHead: Bool, fields: [UInt8] = []) {
         guard self.port.context != nil, !self.phase.isClosing else { return }
         let now = self.worker.now()
         self.port.staged.clear()
         LocalAnswer.write(
             status: status, keepsConnection: keepsConnection, isAnswerToHead: isAnswerToHead,
-            server: self.worker.plan.configuration.forwarding.serverHeader, date: self.worker.date(at: now), to: &self.port.staged)
+            server: self.worker.plan.configuration.forwarding.serverHeader, date: self.worker.date(at: now), fields: fields,
+            to: &self.port.staged)
         guard keepsConnection else {
             self.exchange = nil
+            self.transfer = nil
             return self.closeAfterWriting(lingers: true, at: now)
         }
         self.port.flush()
@@ -59,11 +64,14 @@ extension ClientConnection {
     /// The response is written; what comes next on this connection, if anything.
     func finishExchange(keepsConnection: Bool, headStorage: ByteBuffer?, requestIsWhole: Bool, at now: Instant) {
         self.exchange = nil
+        self.transfer = nil
         guard self.port.context != nil, self.phase.isExchanging else { return }
         if let headStorage { self.headStorage = headStorage }
         guard keepsConnection else {
             return self.closeAfterWriting(lingers: !requestIsWhole || self.port.inbox.readableBytes > 0, at: now)
         }
+        self.lease?.release()
+        self.lease = nil
         self.phase = .awaitingHead
         self.parser.reset()
         self.receiveDeadline = now.advanced(nanoseconds: self.worker.isDraining ? self.times.shutdownIdle : self.times.clientIdle)
@@ -78,14 +86,36 @@ extension ClientConnection {
     func abort(resets: Bool) {
         guard let context = self.port.context else { return }
         self.exchange = nil
+        self.transfer = nil
         self.phase = .closing
         if resets, let provider = context.channel as? any SocketOptionProvider {
             _ = provider.setSoLinger(linger(l_onoff: 1, l_linger: 0))
+            // Past TLS, whose goodbye would say that this was all.
+            if let tls = try? context.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self) {
+                return tls.close(promise: nil)
+            }
         } else {
             // The client gets what there is, so that it can see where it breaks off.
             self.port.flush()
         }
         self.close()
+    }
+
+    /// The connection has switched protocols: from now on its two directions end one by one.
+    func beginTunnel() {
+        self.receiveDeadline = .distantFuture
+        self.port.separateDirections()
+        guard let exchange, self.port.inbox.readableBytes > 0 else { return }
+        var bytes = self.port.inbox
+        self.port.inbox = ByteBuffer()
+        exchange.receive(&bytes)
+    }
+
+    /// Both directions of a tunnel have ended, or one for both.
+    func endTunnel(at now: Instant) {
+        self.exchange = nil
+        guard self.phase.isExchanging else { return }
+        self.closeAfterWriting(lingers: false, at: now)
     }
 
     private func closeAfterWriting(lingers: Bool, at now: Instant) {

@@ -1,4 +1,6 @@
 import NIOCore
+import NIOSSL
+import NIOTLS
 import ScaleCore
 
 /// A client's connection: reads one head after the other, has each request carried out by an ``Exchange``, and keeps or closes the connection.
@@ -31,6 +33,12 @@ final class ClientConnection: ChannelInboundHandler, LoopRegistered {
     var phase = Phase.awaitingHead
     var parser: RequestHeadParser
     var exchange: Exchange?
+    /// A file that is sent in an exchange's place.
+    var transfer: FileTransfer?
+    /// A request that waits for its turn under a limit.
+    var delayed: DelayedRequest?
+    /// The running request's place among those that a limit counts.
+    var lease: ConnectionLease?
     /// Storage for the head that goes upstream, kept from request to request.
     var headStorage = ByteBuffer()
     var isAdvancing = false
@@ -47,7 +55,7 @@ final class ClientConnection: ChannelInboundHandler, LoopRegistered {
         self.address = ClientAddress(nil, trusted: [])
         self.parser = RequestHeadParser(limits: worker.plan.headLimits)
         self.agesAt = now.advanced(nanoseconds: worker.plan.times.clientAge)
-        self.receiveDeadline = now.advanced(nanoseconds: worker.plan.times.clientHead)
+        self.receiveDeadline = now.advanced(nanoseconds: worker.plan.times.handshake ?? worker.plan.times.clientHead)
     }
 
     var times: ProxyTimes { self.worker.plan.times }
@@ -56,7 +64,9 @@ final class ClientConnection: ChannelInboundHandler, LoopRegistered {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.port.attach(context)
-        self.address = ClientAddress(context.remoteAddress?.ipAddress, trusted: self.worker.plan.configuration.forwarding.trustedProxies)
+        let plan = self.worker.plan
+        self.address = ClientAddress(
+            context.remoteAddress?.ipAddress, trusted: plan.configuration.forwarding.trustedProxies, isSecure: plan.certificates != nil)
         self.worker.opened(self)
     }
 
@@ -69,6 +79,7 @@ final class ClientConnection: ChannelInboundHandler, LoopRegistered {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if case .handshakeFailed? = error as? NIOSSLError { self.worker.log.handshakeFailed("no agreement", client: self.address) }
         context.close(promise: nil)
     }
 
@@ -80,7 +91,8 @@ final class ClientConnection: ChannelInboundHandler, LoopRegistered {
             self.advance()
         case .exchanging:
             if let exchange, exchange.wantsBody {
-                self.receiveDeadline = self.worker.now().advanced(nanoseconds: self.times.clientBody)
+                let isTunnel = exchange.tunnel != nil
+                self.receiveDeadline = isTunnel ? .distantFuture : self.worker.now().advanced(nanoseconds: self.times.clientBody)
                 exchange.receive(&buffer)
                 if !exchange.wantsBody { self.receiveDeadline = .distantFuture }
             }
@@ -100,7 +112,29 @@ final class ClientConnection: ChannelInboundHandler, LoopRegistered {
         guard !self.phase.isClosing else { return }
         let isWritable = self.port.writabilityChanged(
             context.channel.isWritable, at: self.worker.now(), patience: self.times.clientSend)
-        if isWritable { self.exchange?.clientTakesMore() }
+        guard isWritable else { return }
+        self.exchange?.clientTakesMore()
+        self.transfer?.clientTakesMore()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case let event as ChannelEvent where event == .inputClosed: self.inputEnded()
+        case let event as TLSUserEvent:
+            guard case .handshakeCompleted = event else { return }
+            self.receiveDeadline = self.worker.now().advanced(nanoseconds: self.times.clientHead)
+        case is TLSDoor.PlainTextCame: self.reject(.plainTextForTLS)
+        default: context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    /// The client sends no more. Told apart from the connection's end only once it is a tunnel.
+    private func inputEnded() {
+        if self.phase.isExchanging, let exchange, exchange.tunnel != nil {
+            exchange.ended(.client)
+        } else {
+            self.close()
+        }
     }
 
     /// Reads on, or stops reading, by whether there is use for what comes.
@@ -120,12 +154,26 @@ final class ClientConnection: ChannelInboundHandler, LoopRegistered {
         self.port.close()
     }
 
+    /// A request that waited for its turn is not carried out any more.
+    private func abandonDelayed() {
+        guard let delayed else { return }
+        self.delayed = nil
+        self.worker.tally.clientGone()
+        delayed.record?.finish(status: 499, bytes: 0, endpoint: nil, attempts: 0, at: self.worker.now())
+    }
+
     private func ended() {
         guard self.port.detach() else { return }
         self.phase = .closed
         let exchange = self.exchange
         self.exchange = nil
+        let transfer = self.transfer
+        self.transfer = nil
         exchange?.clientGone()
+        transfer?.clientGone()
+        self.abandonDelayed()
+        self.lease?.release()
+        self.lease = nil
         self.worker.closed(self)
     }
 }

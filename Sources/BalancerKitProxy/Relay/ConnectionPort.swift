@@ -103,6 +103,31 @@ extension ConnectionPort {
     }
 }
 
+// MARK: - Directions
+
+extension ConnectionPort {
+    /// From now on the end of what the peer sends is an event, and not the connection's end.
+    func separateDirections() {
+        try? self.context?.channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
+    }
+
+    /// Sends what is staged, and then tells the peer that no more will come.
+    func endOutput() {
+        guard let context else { return }
+        let written = context.eventLoop.makePromise(of: Void.self)
+        self.sendStaged(written)
+        written.futureResult.assumeIsolated().whenSuccess { self.context?.close(mode: .output, promise: nil) }
+    }
+
+    /// Sends what is staged, and then closes.
+    func closeAfterWriting() {
+        guard let context else { return }
+        let written = context.eventLoop.makePromise(of: Void.self)
+        self.sendStaged(written)
+        written.futureResult.assumeIsolated().whenComplete { _ in self.close() }
+    }
+}
+
 // MARK: - A peer that takes nothing
 
 extension ConnectionPort {

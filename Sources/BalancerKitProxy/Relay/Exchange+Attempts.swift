@@ -6,7 +6,7 @@ import ScaleCore
 
 extension Exchange {
     func pick(at now: Instant) {
-        switch self.group.pick(&self.history, at: now) {
+        switch self.group.pick(&self.history, preferring: self.binding?.address, at: now) {
         case .unavailable:
             self.worker.log.noUpstream(client: self.client.address)
             self.giveUp(status: 502, at: now)
@@ -41,7 +41,7 @@ extension Exchange {
         self.wasReused = wasReused
         self.state = .awaitingHead
         self.next?.sent()
-        connection.begin(self, isHead: self.isHead)
+        connection.begin(self, isHead: self.isHead, mayUpgrade: self.upgrade != nil)
         connection.port.stage(self.head)
         if self.held.readableBytes > 0 { connection.port.stage(self.held) }
         let isWhole = self.body.isFinished

@@ -15,6 +15,7 @@ extension Exchange {
             self.failed(.status(head.status), hasAnswered: true)
             return false
         }
+        if head.status == 101 { return self.switchProtocols(head, bytes, at: now) }
         self.state = .relaying
         self.status = head.status
         let framing: BodyFraming =
@@ -25,7 +26,7 @@ extension Exchange {
         // A client whose body is not wanted any more would have to be read to its end first; ending the connection is shorter.
         let keepsConnection =
             self.body.isFinished && framing != .untilClose && self.client.mayPersist(self.clientPersists, at: now)
-        self.delivery = ResponseDelivery(framing: framing, keepsConnection: keepsConnection)
+        self.delivery = ResponseDelivery(framing: framing, keepsConnection: keepsConnection, fields: self.bindingLine)
         self.client.stage(head, bytes, self.delivery, at: now)
         return true
     }
@@ -76,6 +77,7 @@ extension Exchange {
 
     /// The upstream did not go on in time.
     func upstreamTimedOut(hasAnswered: Bool) {
+        guard self.tunnel == nil else { return self.finishTunnel() }
         if self.state.isUnanswered {
             self.failed(.timeout, hasAnswered: hasAnswered)
         } else {

@@ -34,7 +34,7 @@ final class Exchange {
     /// The part of the body that came before an upstream was there. What comes later is not held: reading waits.
     var held = ByteBuffer()
     var body: BodyReader
-    let bodyWriter: BodyWriter
+    var bodyWriter: BodyWriter
     var ranges: [Range<Int>] = []
 
     var next: NextUpstream?
@@ -49,6 +49,12 @@ final class Exchange {
     /// Bytes of the response's body that went to the client.
     var sentBytes = 0
     let record: RequestRecord?
+    /// The upgrade that was asked of the upstream.
+    var upgrade: UpgradeRequest?
+    /// Set once the upstream has switched protocols; then bodies are what goes through it.
+    var tunnel: Tunnel?
+    /// Whom the client's sticky cookie names.
+    var binding: StickyTable.Binding?
 
     init(
         _ head: RequestHead, serialized: ByteBuffer, for client: ClientConnection, to group: UpstreamGroup, _ record: RequestRecord?,
@@ -101,6 +107,7 @@ extension Exchange {
             let isEnd = self.body.isFinished
             if let upstream {
                 upstream.port.write(self.ranges, of: buffer, isEnd: isEnd, as: self.bodyWriter)
+                if self.tunnel != nil { upstream.tunnelProgressed() }
                 if isEnd { upstream.requestEnded(at: self.worker.now()) }
             } else {
                 self.hold(buffer, isEnd: isEnd)
@@ -157,7 +164,9 @@ extension Exchange {
         _ = self.giveUpUpstream()
         self.worker.tally.clientGone()
         // nginx's status for it, which nobody is sent.
-        self.record?.finish(status: 499, bytes: self.sentBytes, endpoint: endpoint, attempts: self.history.attempts, at: self.worker.now())
+        self.record?.finish(
+            status: self.tunnel == nil ? 499 : self.status, bytes: self.sentBytes, endpoint: endpoint, attempts: self.history.attempts,
+            at: self.worker.now())
     }
 
     /// The client is in the middle of a response that will not be whole.

@@ -2,18 +2,24 @@
 final class PlannedRoute: Sendable {
     enum Action: Sendable {
         case forward(UpstreamGroup)
+        case files(FileSite)
         case refuse(status: Int)
         case answer(FixedAnswer)
         case close
     }
 
     let action: Action
+    /// Nil where nothing is limited, which is asked of every request.
+    let limits: PlannedLimits?
     /// How requests are forwarded otherwise than as they came; nil where they are not.
     let rule: ForwardRule?
+    let upgrades: UpgradePolicy
 
-    init(_ action: Action, _ rule: ForwardRule?) {
+    init(_ action: Action, _ limits: PlannedLimits?, _ rule: ForwardRule? = nil, _ upgrades: UpgradePolicy = .never) {
         self.action = action
+        self.limits = limits
         self.rule = rule
+        self.upgrades = upgrades
     }
 }
 

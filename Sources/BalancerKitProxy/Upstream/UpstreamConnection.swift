@@ -14,6 +14,8 @@ final class UpstreamConnection: ChannelInboundHandler, LoopRegistered {
         case idle
         case awaitingHead
         case relaying
+        /// The last bytes are on their way out.
+        case ending
         case closed
     }
 
@@ -88,8 +90,15 @@ final class UpstreamConnection: ChannelInboundHandler, LoopRegistered {
             self.port.hold(&buffer)
             self.readHeads()
         case .relaying: self.relay(buffer)
-        case .closed: break
+        case .ending, .closed: break
         }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case ChannelEvent.inputClosed = event else { return context.fireUserInboundEventTriggered(event) }
+        // Told apart from the connection's end only once it is a tunnel.
+        guard let exchange, exchange.tunnel != nil, case .relaying = self.state else { return self.close() }
+        exchange.ended(.upstream)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -133,7 +142,7 @@ final class UpstreamConnection: ChannelInboundHandler, LoopRegistered {
             exchange?.deliver([], of: ByteBuffer(), isEnd: true)
             exchange?.delivered(keepsUpstream: false)
         case .relaying: exchange?.lost()
-        case .closed: break
+        case .ending, .closed: break
         }
     }
 }
@@ -142,11 +151,14 @@ final class UpstreamConnection: ChannelInboundHandler, LoopRegistered {
 
 extension UpstreamConnection {
     /// The connection works for this exchange until it is kept or abandoned.
-    func begin(_ exchange: Exchange, isHead: Bool) {
+    ///
+    /// - Parameter mayUpgrade: whether an upgrade is asked for, so that it may be granted.
+    func begin(_ exchange: Exchange, isHead: Bool, mayUpgrade: Bool) {
         self.exchange = exchange
         self.state = .awaitingHead
         self.isHead = isHead
         self.parser.reset()
+        self.parser.mayUpgrade = mayUpgrade
         self.requestCount += 1
         self.hasAnswered = false
         self.isRequestWhole = false
@@ -164,6 +176,19 @@ extension UpstreamConnection {
     private func expectProgress(at now: Instant) {
         guard self.port.isWritable else { return }
         self.receiveDeadline = self.isRequestWhole ? now.advanced(nanoseconds: self.times.upstreamRead) : .distantFuture
+    }
+
+    /// Something has gone through the tunnel from the client's side.
+    func tunnelProgressed() {
+        self.expectProgress(at: self.worker.now())
+    }
+
+    /// The exchange is over; what was written goes out first, if the endpoint takes it in time.
+    func closeAfterWriting(at now: Instant) {
+        self.exchange = nil
+        self.state = .ending
+        self.receiveDeadline = now.advanced(nanoseconds: self.times.upstreamSend)
+        self.port.closeAfterWriting()
     }
 
     /// The response is whole and so is the request: the connection waits for another.
@@ -209,6 +234,7 @@ extension UpstreamConnection {
                 return
             }
             exchange.upstreamTimedOut(hasAnswered: self.hasAnswered)
+        case .ending: self.close()
         case .closed:
             self.receiveDeadline = .distantFuture
             self.port.sendingEnded()
@@ -227,7 +253,7 @@ extension UpstreamConnection {
             switch progress {
             case .failure: return self.refuse()
             case .success(nil): return self.expectProgress(at: self.worker.now())
-            case .success(let length?) where self.parser.head.status < 200: self.skipInterim(length)
+            case .success(let length?) where self.parser.head.status < 200 && self.parser.head.status != 101: self.skipInterim(length)
             case .success(let length?): self.deliver(headLength: length)
             }
         }

@@ -12,6 +12,8 @@ final class UpstreamGroup: Sendable {
     let endpointCount: Int
     /// The group's place in the configuration, by which an event loop finds its idle connections.
     let index: Int
+    /// The values of the cookie that binds clients, where there is one.
+    let sticky: StickyTable?
     private let endpoints: Locked<EndpointSet>
 
     init(_ configuration: UpstreamConfiguration, index: Int) throws(ProxyError) {
@@ -20,6 +22,7 @@ final class UpstreamGroup: Sendable {
         self.age = configuration.keepAlive.time.wholeNanoseconds
         self.idle = configuration.keepAlive.idle.wholeNanoseconds
         self.index = index
+        self.sticky = configuration.sticky.map { StickyTable($0, configuration.endpoints) }
         self.endpointCount = configuration.endpoints.reduce(0) { $1.isDown ? $0 : $0 + 1 }
         do {
             self.endpoints = Locked(try EndpointSet(configuration.endpoints, strategy: configuration.strategy))
@@ -28,8 +31,8 @@ final class UpstreamGroup: Sendable {
         }
     }
 
-    func pick(_ history: inout CallHistory, at now: Instant) -> Pick {
-        self.endpoints.withLock { $0.pick(&history, at: now) }
+    func pick(_ history: inout CallHistory, preferring address: Endpoint.Address?, at now: Instant) -> Pick {
+        self.endpoints.withLock { $0.pick(&history, preferring: address, at: now) }
     }
 
     func report(_ selection: Selection, _ outcome: CallOutcome, at now: Instant) {

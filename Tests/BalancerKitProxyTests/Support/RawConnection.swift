@@ -15,6 +15,8 @@ final class RawConnection: Sendable {
         var received: [UInt8] = []
         var taken = 0
         var end = End.open
+        /// Whether the other side sends no more, where that is not the connection's end.
+        var hasEndedInput = false
     }
 
     private let channel: any Channel
@@ -25,11 +27,17 @@ final class RawConnection: Sendable {
         self.state = state
     }
 
-    static func connect(_ port: Int, host: String = "127.0.0.1") async throws -> RawConnection {
+    /// - Parameter prepare: puts handlers in front, such as TLS.
+    static func connect(
+        _ port: Int, host: String = "127.0.0.1", prepare: @escaping @Sendable (any Channel) throws -> Void = { _ in }
+    ) async throws -> RawConnection {
         let state = RawState()
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(RawHandler(state)) }
+                channel.eventLoop.makeCompletedFuture {
+                    try prepare(channel)
+                    try channel.pipeline.syncOperations.addHandler(RawHandler(state))
+                }
             }
             .connect(host: host, port: port).get()
         return RawConnection(channel, state)
@@ -68,6 +76,19 @@ final class RawConnection: Sendable {
     func finishSending() async {
         try? await self.channel.close(mode: .output).get()
     }
+
+    /// Takes a little from the kernel, while reading is stopped.
+    func readOnce() {
+        self.channel.read()
+    }
+
+    /// From now on the other side may end its half, and this one goes on.
+    func allowHalfClosure() async throws {
+        try await self.channel.setOption(.allowRemoteHalfClosure, value: true).get()
+    }
+
+    /// Whether the other side has ended its half.
+    var hasSeenEnd: Bool { self.state.value.withLock { $0.hasEndedInput } }
 
     /// Stops or resumes taking bytes from the kernel.
     func setReading(_ isOn: Bool) async throws {
@@ -127,6 +148,11 @@ private final class RawHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let buffer = self.unwrapInboundIn(data)
         self.state.value.withLock { $0.received.append(contentsOf: buffer.readableBytesView) }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event as? ChannelEvent == .inputClosed { self.state.value.withLock { $0.hasEndedInput = true } }
+        context.fireUserInboundEventTriggered(event)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

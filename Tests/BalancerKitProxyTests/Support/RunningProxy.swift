@@ -13,6 +13,7 @@ struct RunningProxy: Sendable {
     let address: ProxyAddress
     let log: RecordedFacts<String>
     let group: ServiceGroup
+    let proxy: ReverseProxy
 
     func connect() async throws -> RawConnection {
         try await RawConnection.connect(self.port)
@@ -55,7 +56,7 @@ func withProxy<Value: Sendable>(
     return try await withThrowingTaskGroup(of: Void.self) { tasks in
         tasks.addTask { try await group.run() }
         let address = try await proxy.address()
-        let running = RunningProxy(port: address.port, address: address, log: log, group: group)
+        let running = RunningProxy(port: address.port, address: address, log: log, group: group, proxy: proxy)
         do {
             let value = try await body(running)
             await group.triggerGracefulShutdown()

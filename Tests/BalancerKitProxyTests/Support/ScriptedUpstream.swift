@@ -42,6 +42,8 @@ final class ScriptedUpstream: Sendable {
         /// Bytes of unfinished requests, by connection.
         var pending: [Int: Int] = [:]
         var open = 0
+        /// Connections whose clients have ended their half.
+        var endedInputs = 0
     }
 
     private let state = Locked(State())
@@ -96,6 +98,19 @@ final class ScriptedUpstream: Sendable {
         try? await self.state.withLock { $0.connections[connection] }.close().get()
     }
 
+    /// Connections whose clients have ended their half, see ``allowHalfClosure(on:)``.
+    var endedInputs: Int { self.state.withLock { $0.endedInputs } }
+
+    /// From now on the client of a connection may end its half, and the server goes on.
+    func allowHalfClosure(on connection: Int = 0) async throws {
+        try await self.state.withLock { $0.connections[connection] }.setOption(.allowRemoteHalfClosure, value: true).get()
+    }
+
+    /// Closes the write side of a connection only.
+    func finishSending(on connection: Int = 0) async throws {
+        try await self.state.withLock { $0.connections[connection] }.close(mode: .output).get()
+    }
+
     func setReading(_ isOn: Bool, on connection: Int = 0) async throws {
         let channel = self.state.withLock { $0.connections[connection] }
         try await channel.setOption(.autoRead, value: isOn).get()
@@ -138,6 +153,11 @@ final class ScriptedUpstream: Sendable {
 
         func channelInactive(context: ChannelHandlerContext) {
             self.upstream.state.withLock { $0.open -= 1 }
+        }
+
+        func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+            if event as? ChannelEvent == .inputClosed { self.upstream.state.withLock { $0.endedInputs += 1 } }
+            context.fireUserInboundEventTriggered(event)
         }
 
         func errorCaught(context: ChannelHandlerContext, error: any Error) {
