@@ -156,7 +156,7 @@ let package = Package(
             [
                 "BalancerKit", "BalancerKitProxy", "BalancerKitTesting", "ScaleCore", "ScaleTesting", lifecycle, logging, metrics,
                 metricsTestKit,
-                nioCore, nioEmbedded, nioPosix, nioSSL, tracing,
+                nioCore, nioEmbedded, nioPosix, nioSSL, nioTLS, tracing,
             ]),
         tests(
             "BalancerKitNginxTests",
