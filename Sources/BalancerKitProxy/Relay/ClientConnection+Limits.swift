@@ -17,7 +17,10 @@ struct DelayedRequest {
 
 extension ClientConnection {
     /// Asks the limits on the rate, and goes on to those on connections when the request's turn has come.
-    func admit(_ route: PlannedRoute, _ captures: RouteCaptures, _ limits: PlannedLimits, headLength: Int, _ record: RequestRecord?, at now: Instant) {
+    func admit(
+        _ route: PlannedRoute, _ captures: RouteCaptures, _ limits: PlannedLimits, headLength: Int, _ record: RequestRecord?,
+        at now: Instant
+    ) {
         let settings = limits.settings
         let verdict =
             limits.requests.isEmpty
@@ -30,7 +33,8 @@ extension ClientConnection {
                 isDryRun: settings.isRequestDryRun)
             guard settings.isRequestDryRun else {
                 let delayed = DelayedRequest(
-                    route: route, captures: captures, limits: limits, headLength: headLength, record: record, until: now.advanced(by: duration))
+                    route: route, captures: captures, limits: limits, headLength: headLength, record: record,
+                    until: now.advanced(by: duration))
                 return self.wait(delayed, for: duration)
             }
         case .reject(let index):
@@ -44,7 +48,10 @@ extension ClientConnection {
         self.enter(route, captures, limits, headLength: headLength, record, at: now)
     }
 
-    private func enter(_ route: PlannedRoute, _ captures: RouteCaptures, _ limits: PlannedLimits, headLength: Int, _ record: RequestRecord?, at now: Instant) {
+    private func enter(
+        _ route: PlannedRoute, _ captures: RouteCaptures, _ limits: PlannedLimits, headLength: Int, _ record: RequestRecord?,
+        at now: Instant
+    ) {
         guard !limits.connections.isEmpty else { return self.carryOut(route, captures, headLength: headLength, record, at: now) }
         let settings = limits.settings
         switch self.worker.plan.limiter.enter(limits.connections, keys: self.keys(limits.connections.map(\.key), headLength)) {
