@@ -162,7 +162,7 @@ let package = Package(
             "BalancerKitNginxTests",
             [
                 "BalancerKit", "BalancerKitNginx", "BalancerKitProxy", "ScaleCore", "ScaleTesting", lifecycle, logging, metrics, nioCore,
-                nioPosix, tracing,
+                nioPosix, nioSSL, tracing,
             ]),
         tests(
             "QueueKitTests",

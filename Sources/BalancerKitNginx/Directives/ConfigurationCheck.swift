@@ -26,7 +26,29 @@ struct ConfigurationCheck {
             try self.checkDuplicateLocations(in: index)
             if self.tree.nodes[index].name == "server" { try self.checkCertificate(of: index) }
         }
+        try self.checkAddresses()
         try self.checkVariables()
+    }
+
+    // MARK: Addresses
+
+    /// A server mentions an address once, and an address has one default server.
+    private func checkAddresses() throws(NginxError) {
+        var defaults: Set<String> = []
+        for server in self.tree.nodes.indices where self.tree.nodes[server].name == "server" && self.tree.nodes[server].hasBlock {
+            var seen: Set<String> = []
+            for index in self.scope.own("listen", in: server) {
+                let node = self.tree.nodes[index]
+                let address = try ListenAddress(node)
+                let name = ListenGroup(place: address.place).description
+                guard seen.insert(name).inserted else {
+                    throw NginxError(code: .duplicate, message: "a duplicate listen \(name)", place: node.place)
+                }
+                guard !address.isDefault || defaults.insert(name).inserted else {
+                    throw NginxError(code: .duplicate, message: "a duplicate default server for \(name)", place: node.place)
+                }
+            }
+        }
     }
 
     // MARK: Locations

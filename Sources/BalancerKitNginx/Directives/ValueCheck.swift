@@ -59,6 +59,7 @@ extension ValueCheck {
         case "proxy_pass": _ = try ProxyTarget(self.statement)
         case "limit_req_zone", "limit_conn_zone": _ = try ZoneArguments(self.statement)
         case "limit_req": _ = try RequestLimitArguments(self.statement)
+        case "limit_conn": try self.checkConnections()
         case "hash": try self.checkHash()
         case "return": try self.checkReturn()
         case "server_name": try self.checkNames()
@@ -66,6 +67,15 @@ extension ValueCheck {
             for argument in self.statement.arguments { _ = try VariableNames.inside(argument.bytes, at: self.statement.place) }
         default: break
         }
+    }
+
+    private func checkConnections() throws(NginxError) {
+        guard self.statement.words.count == 3 else { return }
+        let word = self.statement.words[2]
+        guard let count = NginxQuantity.number(word.bytes), count > 0 else {
+            throw self.error("invalid number of connections \"\(word.text)\"")
+        }
+        guard count <= 65_535 else { throw self.error("connection limit must be less 65536") }
     }
 
     private func checkHash() throws(NginxError) {
@@ -89,7 +99,7 @@ extension ValueCheck {
         for word in self.statement.arguments {
             let name = word.text
             let isBadMask = name.hasPrefix("*") && (name.utf8.count < 3 || !name.hasPrefix("*."))
-            guard !isBadMask, name != "." else { throw self.error("invalid server name or wildcard \"\(name)\"") }
+            guard !isBadMask, name != "." else { throw self.error("server name \"\(name)\" is invalid") }
             guard name != "~" else { throw self.error("empty regex in server name \"~\"") }
         }
     }

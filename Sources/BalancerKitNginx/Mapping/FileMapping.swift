@@ -49,6 +49,9 @@ extension ConfigurationMapping {
         default: files.ifModifiedSince = .exact
         }
         try self.mapTries(block, to: &files)
+        if self.flag("absolute_redirect", in: block) ?? true {
+            self.report.differs(self.scope.node(block), "a directory is redirected to by its path, without scheme and host")
+        }
         return files
     }
 
@@ -112,13 +115,16 @@ extension ConfigurationMapping {
     }
 
     /// `try_files $uri [$uri/] =404;` and `try_files $uri [$uri/] /file;`
-    private func mapTries(_ block: Int, to files: inout StaticFiles) throws(NginxError) {
+    private mutating func mapTries(_ block: Int, to files: inout StaticFiles) throws(NginxError) {
         guard let node = self.scope.inherited("try_files", in: block).last else { return }
         let words = node.arguments.map(\.text)
         guard let last = words.last, words[0] == "$uri", words.dropLast().dropFirst().allSatisfy({ $0 == "$uri/" }), words.count <= 3 else {
             throw Self.unsupportedTries(node)
         }
-        if !words.contains("$uri/") { files.indexFiles = [] }
+        if !words.contains("$uri/") {
+            files.indexFiles = []
+            self.report.differs(node, "a directory is answered with 403, and not looked for as a file")
+        }
         if last == "=404" { return }
         guard last.hasPrefix("/"), !last.contains("$"), !last.contains("?"), last.count > 1, !last.hasSuffix("/") else {
             throw Self.unsupportedTries(node)

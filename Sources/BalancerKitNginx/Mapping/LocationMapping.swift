@@ -86,7 +86,8 @@ extension ConfigurationMapping {
         inner.isFirm = match.kind == .firmPrefix
         inner.expression = expression
         try self.mapAction(index, match, place, to: &inner, &forwarding)
-        inner.limits = try self.limits(index)
+        // nginx returns before it looks at limits.
+        if self.scope.own("return", in: index).isEmpty { inner.limits = try self.limits(index) }
         inner.routes = try self.routes(in: index, place, depth: depth + 1, &forwarding)
         return inner
     }

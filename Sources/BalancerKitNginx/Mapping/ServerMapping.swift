@@ -24,8 +24,7 @@ extension ConfigurationMapping {
             for index in self.scope.own("location", in: server) {
                 self.report.hasNoEffect(self.scope.node(index), "the server answers before a location is looked for")
             }
-            var route = ProxyRoute(prefix: "/", action: try self.answer(node, in: server, place))
-            route.limits = try self.limits(server)
+            let route = ProxyRoute(prefix: "/", action: try self.answer(node, in: server, place))
             return MappedServer(block: server, names: names, routes: [route], forwarding: [])
         }
         var mapped = MappedServer(block: server, names: names, routes: [], forwarding: [])

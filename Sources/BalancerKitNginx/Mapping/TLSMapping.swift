@@ -44,7 +44,10 @@ extension ConfigurationMapping {
         }
         let chains = self.scope.inherited("ssl_certificate", in: server.block)
         let keys = self.scope.inherited("ssl_certificate_key", in: server.block)
-        guard let chain = chains.first, let key = keys.first else { return }
+        guard let chain = chains.first else { return }
+        guard let key = keys.first else {
+            throw .invalid("no \"ssl_certificate_key\" is defined for certificate \"\(chain.words[1].text)\"", chain)
+        }
         guard chains.count == 1 else {
             throw .unsupported("several certificates of one server are not supported by the embedded proxy", at: chains[1].place)
         }

@@ -23,6 +23,7 @@ struct FileRendering {
         writer.write(self.files.mapping == .root ? "root" : "alias", self.files.directory)
         if !self.files.indexFiles.isEmpty { writer.write(["index"] + self.files.indexFiles) }
         try self.writeTypes(to: &writer)
+        writer.write("absolute_redirect", "off")
         writer.write("max_ranges", "\(self.files.maximumRanges)")
         writer.write("etag", self.files.sendsETag ? "on" : "off")
         switch self.files.ifModifiedSince {

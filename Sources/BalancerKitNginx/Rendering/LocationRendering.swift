@@ -67,6 +67,13 @@ struct LocationRendering {
     ) throws(NginxError) {
         try ZoneRendering.write(route.limits, suffix: self.suffix, to: &writer)
         switch route.action {
+        case .refuse, .close, .answer:
+            guard route.limits.requests.isEmpty, route.limits.connections.isEmpty else {
+                throw .notRenderable("nginx answers before it looks at limits: the route \(route.prefix)")
+            }
+        case .files, .forward: break
+        }
+        switch route.action {
         case .refuse(let status): writer.write("return", "\(status)")
         case .close: writer.write("return", "444")
         case .answer(let answer): try Self.write(answer, to: &writer)

@@ -1,6 +1,8 @@
 import BalancerKit
 import BalancerKitProxy
 import Foundation
+import NIOCore
+import NIOSSL
 import ScaleTesting
 import Testing
 
@@ -21,6 +23,8 @@ struct SameAnswers {
     /// One request, with what is added to its head.
     struct Request: Sendable, CustomStringConvertible {
         var text: String
+        /// Asked for over TLS; nil is plain HTTP.
+        var serverName: String?
 
         /// - Parameter host: nil sends none, in HTTP/1.0.
         init(_ target: String, method: String = "GET", host: String? = "a.example", _ lines: String...) {
@@ -70,20 +74,43 @@ struct SameAnswers {
     private static func ask(_ port: Int, _ requests: [Request], _ fields: [String]) async throws -> [Answer] {
         var answers: [Answer] = []
         for request in requests {
-            let connection = try await RawConnection.connect(port)
+            let shown = RecordedFacts<String>()
+            let connection = try await RawConnection.connect(port) { channel in
+                guard let name = request.serverName else { return }
+                try channel.pipeline.syncOperations.addHandler(try Self.clientHandler(name, shown))
+            }
             try await connection.send(request.text)
             let response = try await connection.response(toHead: request.text.hasPrefix("HEAD"))
             await connection.close()
-            let compared = fields.flatMap { name in
-                response.fields(name).map { "\(name): \($0.replacingOccurrences(of: ":\(port)", with: ":PORT"))" }
+            let isOwn = response.status >= 300 && response.status != 304
+            let compared = fields.filter { !isOwn || !["Content-Type", "Content-Length"].contains($0) }.flatMap { name in
+                response.fields(name).map { "\(name): \(Self.comparable($0, port))" }
             }
+            let certificate = shown.all.map { "Certificate: \($0)" }
             let isCompared = (200..<300).contains(response.status)
             answers.append(
                 Answer(
-                    status: response.status, fields: compared,
+                    status: response.status, fields: compared + certificate,
                     body: isCompared ? response.body.replacingOccurrences(of: ":\(port)", with: ":PORT") : ""))
         }
         return answers
+    }
+
+    /// Ports differ.
+    private static func comparable(_ value: String, _ port: Int) -> String {
+        value.replacingOccurrences(of: ":\(port)", with: ":PORT")
+    }
+
+    /// Takes any certificate, and notes which it was shown.
+    private static func clientHandler(_ name: String, _ shown: RecordedFacts<String>) throws -> NIOSSLClientHandler {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.certificateVerification = .noHostnameVerification
+        let context = try NIOSSLContext(configuration: configuration)
+        return try NIOSSLClientHandler(context: context, serverHostname: name) { certificates, promise in
+            let bytes = (try? certificates.first?.toDERBytes()) ?? []
+            shown.record("\(bytes.count) bytes, \(bytes.suffix(8))")
+            promise.succeed(.certificateVerified)
+        }
     }
 
     /// An upstream that answers with its name, the request line without the version, and some of the fields that it got.

@@ -1,0 +1,1 @@
+../../BalancerKitProxyTests/Support/TestFiles.swift
