@@ -25,7 +25,7 @@ struct ControlRequest: Hashable, Sendable {
     var clock: Int64?
 
     /// Celery's own requests nest two or three levels, and none is long but a list of some thousand ids.
-    private static let limits = {
+    static let limits = {
         var limits = JSONLimits()
         limits.maximumDepth = 32
         limits.maximumBytes = 1 << 20
@@ -67,6 +67,20 @@ struct ControlRequest: Hashable, Sendable {
         else { return nil }
         guard let ticket = body["ticket"]?.stringValue else { return ReplyTarget(exchange: exchange, routingKey: key) }
         return ticket.utf8.count <= 255 ? ReplyTarget(exchange: exchange, routingKey: key, ticket: ticket) : nil
+    }
+
+    /// The ids of an argument, each once and in their order: one as text, several as a list or as the keys of an object. What is no id is
+    /// left out.
+    static func ids(_ value: JSONValue?) -> [JobID] {
+        let texts: [String]
+        switch value {
+        case .string(let text)?: texts = [text]
+        case .array(let values)?: texts = values.compactMap(\.stringValue)
+        case .object(let object)?: texts = object.keys
+        case nil, .null?, .bool?, .integer?, .bigInteger?, .double?: texts = []
+        }
+        var seen: Set<JobID> = []
+        return texts.compactMap(JobID.init(rawValue:)).filter { seen.insert($0).inserted }
     }
 
     func isFor(_ node: String) -> Bool {

@@ -38,7 +38,7 @@ extension MonitorEngine {
         case "revoked": return ControlOutcome(answer: self.revokedIDs(at: now))
         case "registered": return ControlOutcome(answer: .array(self.node.tasks.map(JSONValue.string)))
         case "active_queues": return ControlOutcome(answer: .array(self.node.queues.map(self.queue)))
-        case "query_task": return ControlOutcome(answer: self.query(Self.ids(arguments["ids"])))
+        case "query_task": return ControlOutcome(answer: self.query(ControlRequest.ids(arguments["ids"])))
         case "conf": return ControlOutcome(answer: .object(self.conf()))
         case "report": return .ok(self.report())
         default: return .error("KeyError(\(PythonText.repr(request.method, limit: 255)))")
@@ -49,13 +49,13 @@ extension MonitorEngine {
     private mutating func hello(_ arguments: JSONObject, at now: Instant) -> ControlOutcome {
         guard arguments["from_node"] != .string(self.node.address.node) else { return ControlOutcome(answer: .null) }
         if self.node.acceptsControl {
-            for id in Self.ids(arguments["revoked"]) { self.revoked.insert(id, at: now) }
+            for id in ControlRequest.ids(arguments["revoked"]) { self.revoked.insert(id, at: now) }
         }
         return ControlOutcome(answer: ["revoked": self.revokedIDs(at: now), "clock": .integer(self.clockTime)])
     }
 
     private mutating func revoke(_ value: JSONValue?, terminates: Bool, at now: Instant) -> ControlOutcome {
-        let ids = Self.ids(value)
+        let ids = ControlRequest.ids(value)
         for id in ids { self.revoked.insert(id, at: now) }
         guard terminates else {
             return .ok("tasks {\(ids.map { PythonText.repr($0.rawValue) }.joined(separator: ", "))} flagged as revoked")
@@ -78,20 +78,6 @@ extension MonitorEngine {
 
     private mutating func revokedIDs(at now: Instant) -> JSONValue {
         .array(self.revoked.ids(at: now).map { .string($0.rawValue) })
-    }
-
-    /// The ids of an argument, each once and in their order: one as text, several as a list or as the keys of an object. What is no id is
-    /// left out.
-    private static func ids(_ value: JSONValue?) -> [JobID] {
-        let texts: [String]
-        switch value {
-        case .string(let text)?: texts = [text]
-        case .array(let values)?: texts = values.compactMap(\.stringValue)
-        case .object(let object)?: texts = object.keys
-        case nil, .null?, .bool?, .integer?, .bigInteger?, .double?: texts = []
-        }
-        var seen: Set<JobID> = []
-        return texts.compactMap(JobID.init(rawValue:)).filter { seen.insert($0).inserted }
     }
 }
 

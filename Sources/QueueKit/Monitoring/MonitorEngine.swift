@@ -25,9 +25,9 @@ struct MonitorEngine: Sendable {
     private var link = Link.down
     private var nextHeartbeat: Instant?
     private var isOffline = false
-    private var clock = LamportClock()
+    var clock = LamportClock()
     private(set) var sendsTaskEvents: Bool
-    private(set) var outbox: MonitorOutbox
+    var outbox: MonitorOutbox
     private(set) var jobs: [Slot: TrackedJob] = [:]
     var revoked = RevokedJobs()
     /// How many jobs of each task have begun. Only tasks that are registered.
@@ -98,6 +98,7 @@ extension MonitorEngine {
     mutating func connected(at now: Instant, _ time: UTCTime) {
         self.link = .up
         self.announce(WorkerEvent.Kind.online, at: time)
+        self.sayHello(at: now)
         self.nextHeartbeat = now.advanced(by: self.node.heartbeat)
     }
 

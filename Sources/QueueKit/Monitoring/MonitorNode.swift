@@ -9,6 +9,8 @@ struct MonitorNode: Sendable {
     var address: MonitorAddress
     var processID: Int64
     var heartbeat: Duration
+    /// By which answers to this worker's own questions are known; not to be guessed.
+    var ticket = RandomSource.system.uuid()
     var showsValues = true
     var acceptsControl = true
     /// The tasks that the worker can run, in their order.
@@ -40,6 +42,12 @@ extension MonitorNode {
             exchange: target.exchange, routingKey: target.routingKey,
             message: Self.message(
                 .object([self.address.node: answer]), headers: ["ticket": .orNull(target.ticket), "clock": .integer(clock)]))
+    }
+
+    /// A question to all workers.
+    func publication(ofRequest body: JSONValue, clock: Int64) -> MonitorPublication {
+        MonitorPublication(
+            exchange: self.address.requestExchange, routingKey: "", message: Self.message(body, headers: ["clock": .integer(clock)]))
     }
 
     private static func message(_ body: JSONValue, headers: JSONObject) -> Message {

@@ -7,6 +7,7 @@ struct MonitorOutbox: Sendable {
         case worker(WorkerEvent)
         /// Events of jobs, for one message.
         case jobs([WorkerEvent])
+        /// An answer, or a question of this worker's own.
         case answer(MonitorPublication)
     }
 

@@ -59,7 +59,8 @@ public struct MonitorAddress: Hashable, Sendable {
 
 /// A message to watchers.
 public struct MonitorPublication: Hashable, Sendable {
-    /// ``MonitorAddress/eventExchange``, ``MonitorAddress/replyExchange``, or `""` for a queue by its name.
+    /// ``MonitorAddress/eventExchange``, ``MonitorAddress/requestExchange``, ``MonitorAddress/replyExchange``, or `""` for a queue by its
+    /// name.
     public var exchange: String
     public var routingKey: String
     public var message: Message

@@ -85,8 +85,18 @@ final class WorkerMonitor: Sendable {
     }
 
     func succeeded(_ id: JobID, _ result: JSONValue, runtime: Duration) {
+        // Not for nobody: a long result takes its time.
+        guard self.state.withLock({ $0.engine.sendsTaskEvents }) else { return }
         let text = self.node.showsValues ? PythonText.repr(result) : result.isNull ? "None" : "<hidden>"
         self.report { $0.tell(.succeeded(id, result: text, runtime: runtime), at: $1) }
+    }
+
+    func failed(_ id: JobID, _ failure: JobFailure) {
+        self.tell(.failed(id, failure.shortened))
+    }
+
+    func retried(_ id: JobID, _ failure: JobFailure) {
+        self.tell(.retried(id, failure.shortened))
     }
 
     func tell(_ kind: WorkerEvent.Kind) {
@@ -218,7 +228,7 @@ final class WorkerMonitor: Sendable {
             case .wait:
                 await self.changed.wait()
             case .publish(let items):
-                let sample = ProcessSample.now()
+                let sample = items.contains { if case .worker = $0 { true } else { false } } ? ProcessSample.now() : .zone()
                 do {
                     try await link.publish(items.map { self.publication(of: $0, sample) })
                 } catch {
@@ -257,10 +267,16 @@ final class WorkerMonitor: Sendable {
 
     // MARK: What comes in
 
+    private func takeAnswer(_ message: Message, epoch: UInt64) {
+        guard let answer = MingleAnswer(message) else { return }
+        let now = self.time.now()
+        self.state.withLock { if $0.epoch == epoch { $0.engine.learn(answer, at: now) } }
+    }
+
     private func take(_ event: MonitorLinkEvent, epoch: UInt64) {
         switch event {
         case .request(let message):
-            guard let request = ControlRequest(message) else { return }
+            guard let request = ControlRequest(message) else { return self.takeAnswer(message, epoch: epoch) }
             let (now, time) = (self.time.now(), self.time.utcNow())
             let sample = request.method == "stats" ? ProcessSample.now() : ProcessSample()
             let effects = self.state.withLock { state in
@@ -287,6 +303,17 @@ final class WorkerMonitor: Sendable {
             self.deadlinesChanged()
         }
         self.changed.raise()
+    }
+}
+
+extension JobFailure {
+    /// What waits to be told is bounded.
+    fileprivate var shortened: JobFailure {
+        var short = self
+        short.type = String(self.type.unicodeScalars.prefix(255))
+        short.module = String(self.module.unicodeScalars.prefix(255))
+        short.message = String(self.message.unicodeScalars.prefix(1024))
+        return short
     }
 }
 

@@ -8,6 +8,9 @@
 /// `active`, `registered`, `active_queues` and the other questions of `celery inspect`, and obeys `revoke`, `terminate`, `shutdown` and the
 /// switches for events.
 ///
+/// **Revoked ids** are kept in memory, 50,000 of them for three hours, and shared among the workers, Celery's included. After `shutdown`
+/// ``Worker/run()`` returns; in a `ServiceGroup` that shall end with it, say so by its `successTerminationBehavior`.
+///
 /// Monitoring never stands in a job's way: what is to be told waits in a bounded buffer for a connection of its own, and is dropped and
 /// counted (`queuekit_monitor_dropped`) when that takes nothing. Whoever may use the broker may ask and command, as with Celery.
 public struct WorkerMonitoring: Sendable {

@@ -167,7 +167,7 @@ extension Worker {
         status.failure = failure
         status.parentID = message.parentID
         await self.record(status, of: message, delivery)
-        self.monitor?.tell(.retried(message.id, failure))
+        self.monitor?.retried(message.id, failure)
         let replacement = Self.replacement(of: delivery.message, by: next)
         let isDone = await self.attempt("retry a job", delivery) {
             try await self.queue.broker.retry(delivery.lease, with: replacement, notBefore: delay > .zero ? next.eta : nil)
@@ -199,7 +199,7 @@ extension Worker {
         var status = self.status(of: message, .failure)
         status.failure = failure
         guard await self.conclude(status, message, delivery) else { return }
-        if await self.bury(delivery, failure, task: task, reason: reason) { self.monitor?.tell(.failed(message.id, failure)) }
+        if await self.bury(delivery, failure, task: task, reason: reason) { self.monitor?.failed(message.id, failure) }
     }
 
     /// As above, for a message of which no more than perhaps an id is known.

@@ -84,6 +84,20 @@ struct CeleryControlTests {
             #expect(python.output.contains("sync with 1 nodes"))
             #expect(
                 try await CeleryTool.inspect("revoked", from: "python@tests", host: worker.host) == ["python@tests": ["called-off"]])
+            // And the other way round: a Swift worker that starts when only the Python one is there.
+            worker.running.cancel()
+            try await worker.running.value()
+            var configuration = Worker.Configuration()
+            configuration.monitoring = .init(node: "second@tests")
+            let second = Worker(worker.queue, configuration: configuration) { _ in }
+            let running = PendingCall("the second worker") { try await second.run() }
+            try await eventually(within: .seconds(60), "it knows what the other one knows") {
+                let answer = try await CeleryTool.run(
+                    "inspect", "--timeout", "5", "--destination", "second@tests", "revoked", host: worker.host)
+                return answer.contains("called-off")
+            }
+            running.cancel()
+            try await running.value()
             try await python.end(SIGKILL)
         }
     }

@@ -13,6 +13,7 @@ struct MonitorWorld {
 
     init(bufferedEvents: Int = 4096, sendsTaskEvents: Bool = true, _ configure: (inout MonitorNode) -> Void = { _ in }) {
         var node = MonitorNode(address: Self.address, processID: 15_894, heartbeat: .seconds(2))
+        node.ticket = "ours"
         node.tasks = ["proj.add", "proj.send"]
         node.queues = ["celery", "mails"]
         node.concurrency = 3
@@ -56,6 +57,7 @@ struct MonitorWorld {
 
     mutating func answers() -> [MonitorPublication] {
         self.published().compactMap { if case .answer(let publication) = $0 { publication } else { nil } }
+            .filter { $0.exchange != "celery.pidbox" }
     }
 
     mutating func events() -> [WorkerEvent] {

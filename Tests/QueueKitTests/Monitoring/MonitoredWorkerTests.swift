@@ -158,7 +158,8 @@ private struct Flaky: Job {
 
     @Test func `a link that never takes what it is given holds up neither jobs nor, for more than a moment, the end`() async throws {
         let time = ManualTime()
-        let world = World(FakeMonitorTransport(isStuck: true), time: time.source)
+        // Without a heartbeat at the time at which the worker gives up.
+        let world = World(FakeMonitorTransport(isStuck: true), time: time.source) { $0.heartbeat = .seconds(60) }
         let running = world.start()
         try await world.transport.gate.waitForArrivals()
         #expect(try await world.queue.enqueue(Add(x: 1, y: 1)).value(timeout: .seconds(30)) == 2)

@@ -118,7 +118,7 @@ import Testing
         #expect(world.events().map(\.type) == ["task-received", "task-started"])
         #expect(world.ask("disable_events") == ["ok": "task events disabled"])
         world.run("c", in: 3)
-        #expect(world.published().count == 1)
+        #expect(world.events().isEmpty)
     }
 
     @Test func `hello exchanges what is revoked, in the form of either version, and not with oneself`() throws {
@@ -171,7 +171,7 @@ import Testing
         world.run("a", in: 1)
         #expect(world.engine.nextBatch() == [])
         world.engine.unblocked()
-        #expect(world.engine.nextBatch().count == 2)
+        #expect(world.engine.nextBatch().contains { if case .jobs(let events) = $0 { events.count == 2 } else { false } })
         world.engine.disconnected()
         world.engine.unblocked()
         world.run("b", in: 1)
