@@ -7,8 +7,8 @@ import GRDB
 struct CacheNotice: Sendable {
     var id: Int64
 
-    static func note(in database: Database) throws -> CacheNotice {
-        try database.execute(sql: "INSERT INTO cache_notice DEFAULT VALUES")
+    static func note(ofProfile profile: Int64, in database: Database) throws -> CacheNotice {
+        try database.execute(sql: "INSERT INTO cache_notice (profile) VALUES (?)", arguments: [profile])
         return CacheNotice(id: database.lastInsertedRowID)
     }
 }
@@ -20,7 +20,16 @@ extension ProfileDatabase {
     }
 
     /// Removes this notice and all before it: one invalidation that began later covers them all.
-    func confirm(through notice: CacheNotice) async throws {
-        try await self.pool.write { try $0.execute(sql: "DELETE FROM cache_notice WHERE id <= ?", arguments: [notice.id]) }
+    ///
+    /// - Returns: the changes that they were about, for the one who removes them to tell of; nobody else will.
+    func confirm(through notice: CacheNotice) async throws -> [LiveChange] {
+        try await self.pool.write { database in
+            try Optional<Int64>.fetchAll(
+                database, sql: "DELETE FROM cache_notice WHERE id <= ? RETURNING profile", arguments: [notice.id]
+            ).map { profile in
+                // An earlier version of this program did not say whose.
+                profile.map(LiveChange.profile) ?? .anything
+            }
+        }
     }
 }

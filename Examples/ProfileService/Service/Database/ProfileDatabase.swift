@@ -84,7 +84,7 @@ public struct ProfileDatabase: Sendable {
                     sql: "INSERT INTO profile (name, email, email_key, bio, password) VALUES (?, ?, ?, ?, ?)",
                     arguments: [Data(user.name.utf8), user.email.address, user.email.key, Data(), password.stored])
                 let id = database.lastInsertedRowID
-                return (id, try CacheNotice.note(in: database))
+                return (id, try CacheNotice.note(ofProfile: id, in: database))
             }
         } catch let error as DatabaseError where error.extendedResultCode == .SQLITE_CONSTRAINT_UNIQUE {
             throw WriteError.emailTaken
@@ -98,7 +98,7 @@ public struct ProfileDatabase: Sendable {
                 sql: "UPDATE profile SET name = ?, bio = ? WHERE id = ?",
                 arguments: [Data(change.name.utf8), Data(change.bio.utf8), id])
             guard let profile = try Self.profile(id, in: database) else { throw WriteError.noSuchProfile }
-            return (profile, try CacheNotice.note(in: database))
+            return (profile, try CacheNotice.note(ofProfile: id, in: database))
         }
     }
 

@@ -35,6 +35,10 @@ enum ProfileSchema {
                     ) STRICT;
                     """)
         }
+        migrator.registerMigration("notices say whose profile") { database in
+            // Without a value where an earlier version, which may still run beside this one, leaves a notice.
+            try database.execute(sql: "ALTER TABLE cache_notice ADD COLUMN profile INTEGER")
+        }
         return migrator
     }
 }

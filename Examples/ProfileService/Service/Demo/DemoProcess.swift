@@ -41,7 +41,7 @@ struct DemoProcess: Sendable {
         self.proxy = DemoProxy(listen: settings.listen, instances: instances, logger: logger)
         self.services =
             stores.flatMap(\.services) + [Jobs.worker(on: queue, concurrency: 4, mailer: mailer)] + instances.flatMap(\.services) + [
-                self.proxy
+                self.proxy, LiveEnding(feeds: instances.map(\.live)),
             ]
     }
 
@@ -55,6 +55,9 @@ struct DemoProcess: Sendable {
         return addresses
     }
 
+    /// The instances' feeds.
+    var feeds: [LiveFeed] { self.instances.map(\.live) }
+
     /// Stops the first instance gracefully; the others go on.
     func stopFirstInstance() async throws {
         try await self.instances.first?.stop()
@@ -65,6 +68,7 @@ struct DemoProcess: Sendable {
 struct DemoInstance: Sendable {
     let port: Announcement<Int>
     let services: [any Service]
+    let live: LiveFeed
     private let server: StoppableService
 
     init(_ instance: Instance, logger: Logger) {
@@ -72,10 +76,12 @@ struct DemoInstance: Sendable {
         let application = instance.server.application(listen: ListenAddress(host: "127.0.0.1", port: 0), logger: logger) { port.make($0) }
         self.port = port
         self.server = StoppableService(application, logger: logger)
-        self.services = [instance.notifier, self.server]
+        self.live = instance.live
+        self.services = [instance.publisher, instance.notifier, self.server, instance.live]
     }
 
     func stop() async throws {
+        self.live.end()
         try await self.server.stop()
     }
 }

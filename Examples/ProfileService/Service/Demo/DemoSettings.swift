@@ -58,6 +58,7 @@ private struct DemoGreeting: Service {
                    -d '{"email":"\(Seed.email(1))","password":"\(Seed.password)"}' \(proxy)/login
               curl -i -b cookies -X PUT -H 'Content-Type: application/json' -d '{"name":"New name","bio":""}' \(proxy)/profiles/1
               curl -i -b cookies -X POST \(proxy)/profiles/1/notifications
+              curl -N \(proxy)/live                         # then change a profile
               curl \(proxy)/analytics
               curl \(proxy)/metrics
 

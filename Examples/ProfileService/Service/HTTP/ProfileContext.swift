@@ -15,10 +15,13 @@ struct ProfileContext: SessionRequestContext {
     var session = RequestSession<ProfileSession>()
     /// The other end of the connection, without its port; empty for a socket without an address.
     let peerAddress: String
+    /// The connection, for a stream that has to end whatever its client does.
+    let channel: any Channel
 
     init(source: ApplicationRequestContextSource) {
         self.coreContext = CoreRequestContextStorage(source: source)
         self.peerAddress = source.channel.remoteAddress?.ipAddress ?? ""
+        self.channel = source.channel
     }
 
     /// The user whose session this is.

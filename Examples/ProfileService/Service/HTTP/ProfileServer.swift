@@ -17,6 +17,7 @@ struct ProfileServer: Sendable {
     let throttle: any LoginThrottle
     let analytics: any Analytics
     let queue: JobQueue
+    let live: LiveFeed
     let readiness: Readiness
     let metrics: PrometheusRegistry
     let addresses: ClientAddress
@@ -44,7 +45,7 @@ struct ProfileServer: Sendable {
     func router() -> Router<ProfileContext> {
         let router = Router(context: ProfileContext.self, options: .autoGenerateHeadEndpoints)
         let endpoints =
-            AccountRoutes.endpoints + ProfileRoutes.endpoints + JobRoutes.endpoints + OperationsRoutes.endpoints
+            AccountRoutes.endpoints + ProfileRoutes.endpoints + LiveRoutes.endpoints + JobRoutes.endpoints + OperationsRoutes.endpoints
         router.add(middleware: AccessLog())
         router.add(middleware: ErrorAnswers())
         router.add(middleware: RequestLimits(table: EndpointTable(endpoints: endpoints)))
@@ -53,6 +54,7 @@ struct ProfileServer: Sendable {
         ProfileRoutes(
             database: self.database, list: self.list, notifier: self.notifier, analytics: self.analytics, addresses: self.addresses
         ).add(to: router)
+        LiveRoutes(feed: self.live).add(to: router)
         JobRoutes(database: self.database, queue: self.queue).add(to: router)
         OperationsRoutes(readiness: self.readiness, metrics: self.metrics, analytics: self.analytics).add(to: router)
         return router

@@ -45,8 +45,9 @@ public struct ServeSettings: Sendable {
             logger.notice("serving", metadata: ["address": "\(ListenAddress(host: listen.host, port: port))"])
         }
         self.warnOfMemory(logger)
-        // Ended in reverse: first the server takes no more requests, then what it stands on may go.
-        return clients.all + stores.services + jobs.services + self.ownWorker(on: jobs.queue, logger) + [instance.notifier, server]
+        // Ended in reverse: first the streams end, and the server takes no more requests, then what it stands on may go.
+        return clients.all + stores.services + jobs.services + self.ownWorker(on: jobs.queue, logger)
+            + [instance.publisher, instance.notifier, server, instance.live]
     }
 
     func check() throws {

@@ -9,12 +9,13 @@ import ServiceLifecycle
 import SessionStore
 import SessionStoreRedis
 
-/// What the instances of a service share: the cache, the sessions, the counts of failed logins, the analytics.
+/// What the instances of a service share: the cache, the sessions, the counts of failed logins, the analytics, the news of changes.
 struct Stores: Sendable {
     var cache: Cache
     var sessions: Sessions<ProfileSession>
     let throttle: any LoginThrottle
     let analytics: any Analytics
+    var live: any LiveBus
     let checks: [String: Readiness.Check]
     var services: [any Service]
 
@@ -55,6 +56,7 @@ struct Stores: Sendable {
             sessions: Self.sessions(in: sessionStorage, logger: logger),
             throttle: sharedRedis.map { RedisLoginThrottle(redis: $0, keyPrefix: namespace) } ?? MemoryLoginThrottle(),
             analytics: (cacheRedis ?? sessionsRedis).map { RedisAnalytics(redis: $0, keyPrefix: namespace) } ?? MemoryAnalytics(),
+            live: sharedRedis.map { RedisLiveBus(redis: $0, namespace: namespace) } ?? MemoryLiveBus(),
             checks: [
                 "cache": {
                     try await cacheRedis?.ping()

@@ -90,6 +90,29 @@ import Darwin
         #expect(duration < .seconds(10))
     }
 
+    /// reads:  a client that reads, or one that never does
+    @Test(arguments: ["demo", "serve"], [true, false])
+    func `open streams of the live feed end, and the program with 0 within 10 s`(command: String, reads: Bool) async throws {
+        let running = try ProfileServiceProgram.Running.start([command, "--listen", "127.0.0.1:0", "--seed", "1"])
+        let port = try await running.port()
+        let silent = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelOption(.autoRead, value: reads).connect(host: "127.0.0.1", port: port).get()
+        try await silent.writeAndFlush(ByteBuffer(string: "GET /live HTTP/1.1\r\nHost: a\r\n\r\n")).get()
+        let (outcome, duration) = try await HTTPConversation.with(port: port) { speaker in
+            try await speaker.listen()
+            let clock = ContinuousClock()
+            let start = clock.now
+            running.signal(SIGTERM)
+            // With its last chunk, and not in the middle.
+            #expect(try await speaker.event() == nil)
+            return (try await running.outcome(), start.duration(to: clock.now))
+        }
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(!outcome.errors.contains("given up"), "\(outcome.errors)")
+        #expect(duration < .seconds(10))
+        try? await silent.close()
+    }
+
     private static func accepts(_ port: Int) async -> Bool {
         guard
             let channel = try? await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connect(host: "127.0.0.1", port: port)

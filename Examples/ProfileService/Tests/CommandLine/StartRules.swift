@@ -165,7 +165,9 @@ import Darwin
                 try database.execute(sql: "CREATE TABLE grdb_migrations (identifier TEXT NOT NULL PRIMARY KEY)")
                 try database.execute(sql: "BEGIN IMMEDIATE")
                 for table in tables { try database.execute(sql: table) }
-                try database.execute(sql: "INSERT INTO grdb_migrations VALUES ('profiles')")
+                for step in ProfileSchema.migrator.migrations {
+                    try database.execute(sql: "INSERT INTO grdb_migrations VALUES (?)", arguments: [step])
+                }
             }
             configuration = Configuration()
             configuration.busyMode = .callback { _ in

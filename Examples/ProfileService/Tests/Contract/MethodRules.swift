@@ -11,7 +11,7 @@ import Testing
         ("/users", "POST"), ("/login", "POST"), ("/logout", "POST"), ("/me", "GET, HEAD"), ("/profiles", "GET, HEAD"),
         ("/profiles/1", "GET, PUT, HEAD"), ("/profiles/x", "GET, PUT, HEAD"), ("/profiles/1/notifications", "POST"),
         ("/jobs/1", "GET, HEAD"), ("/analytics", "GET, HEAD"), ("/healthz", "GET, HEAD"), ("/readyz", "GET, HEAD"),
-        ("/metrics", "GET, HEAD"),
+        ("/metrics", "GET, HEAD"), ("/live", "GET, HEAD"),
     ]
 
     @Test(arguments: Way.allCases) func `a known path with another method is 405 with Allow`(way: Way) async throws {

@@ -13,6 +13,8 @@ enum Ground: Sendable {
     case sessions(any SessionStorage)
     /// As embedded, with the cache in this store and on this time; each instance has a cache of its own on it, as on two machines.
     case cache(any CacheStore, TimeSource)
+    /// As embedded, with news of changes on this bus.
+    case live(any LiveBus)
     /// Redis servers by their URLs; each instance has clients of its own, as on two machines.
     case redis(cache: String, sessions: String)
 
@@ -23,6 +25,9 @@ enum Ground: Sendable {
             return [embedded]
         case .sessions(let storage):
             embedded.sessions = Stores.sessions(in: storage, logger: logger)
+            return [embedded]
+        case .live(let bus):
+            embedded.live = bus
             return [embedded]
         case .cache(let store, let time):
             return (0..<2).map { _ in

@@ -74,6 +74,8 @@ enum HTTPConversation {
         fileprivate var inbound: AsyncStream<ByteBuffer>.AsyncIterator
         fileprivate let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
         private var received: [UInt8] = []
+        /// What has come of a stream of events, as far as it is not read.
+        var streamed: [UInt8] = []
 
         fileprivate init(
             inbound: AsyncStream<ByteBuffer>.AsyncIterator, outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
@@ -92,6 +94,19 @@ enum HTTPConversation {
 
         /// The next whole answer; `hasBody` is false for the answer to a HEAD request.
         mutating func answer(hasBody: Bool = true) async throws -> Answer {
+            var answer = try await self.answerHead()
+            if hasBody, answer.status != 204, answer.status >= 200 {
+                if let length = answer.header("content-length").flatMap({ Int($0) }) {
+                    answer.body = try await self.take(length)
+                } else if answer.header("transfer-encoding")?.lowercased() == "chunked" {
+                    answer.body = try await self.chunks()
+                }
+            }
+            return answer
+        }
+
+        /// The next answer's head alone.
+        mutating func answerHead() async throws -> Answer {
             let head = try await self.head()
             var lines = head.split(separator: "\r\n", omittingEmptySubsequences: true)
             guard let statusLine = lines.first, let status = Int(statusLine.split(separator: " ").dropFirst().first ?? "") else {
@@ -102,15 +117,14 @@ enum HTTPConversation {
                 let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
                 return (parts[0].lowercased(), parts.count > 1 ? String(parts[1].drop { $0 == " " }) : "")
             }
-            var answer = Answer(status: status, headers: headers, body: [])
-            if hasBody, status != 204, status >= 200 {
-                if let length = answer.header("content-length").flatMap({ Int($0) }) {
-                    answer.body = try await self.take(length)
-                } else if answer.header("transfer-encoding")?.lowercased() == "chunked" {
-                    answer.body = try await self.chunks()
-                }
-            }
-            return answer
+            return Answer(status: status, headers: headers, body: [])
+        }
+
+        /// What still comes until the other side closes.
+        mutating func rest() async throws -> String {
+            while try await self.fill() {}
+            defer { self.received = [] }
+            return String(decoding: self.received, as: UTF8.self)
         }
 
         /// Whether the other side has closed; reads what it still sends.
@@ -142,16 +156,23 @@ enum HTTPConversation {
         private mutating func chunks() async throws -> [UInt8] {
             var body: [UInt8] = []
             while true {
-                while self.received.firstIndex(of: [13, 10]) == nil {
-                    guard try await self.fill() else { throw TestFailure("closed within a chunked body") }
-                }
-                let lineEnd = self.received.firstIndex(of: [13, 10]) ?? 0
-                let size = Int(String(decoding: self.received[..<lineEnd], as: UTF8.self), radix: 16) ?? 0
-                self.received.removeFirst(lineEnd + 2)
-                body += try await self.take(size)
-                _ = try await self.take(2)
-                if size == 0 { return body }
+                let chunk = try await self.chunk()
+                if chunk.isEmpty { return body }
+                body += chunk
             }
+        }
+
+        /// The next chunk; the last one is empty.
+        mutating func chunk() async throws -> [UInt8] {
+            while self.received.firstIndex(of: [13, 10]) == nil {
+                guard try await self.fill() else { throw TestFailure("closed within a chunked body") }
+            }
+            let lineEnd = self.received.firstIndex(of: [13, 10]) ?? 0
+            let size = Int(String(decoding: self.received[..<lineEnd], as: UTF8.self), radix: 16) ?? 0
+            self.received.removeFirst(lineEnd + 2)
+            let chunk = try await self.take(size)
+            _ = try await self.take(2)
+            return chunk
         }
 
         private mutating func fill() async throws -> Bool {
@@ -164,7 +185,7 @@ enum HTTPConversation {
 
 extension Array where Element == UInt8 {
     /// Where `pattern` first begins.
-    fileprivate func firstIndex(of pattern: [UInt8]) -> Int? {
+    func firstIndex(of pattern: [UInt8]) -> Int? {
         guard self.count >= pattern.count else { return nil }
         return (0...(self.count - pattern.count)).first { self[$0..<$0 + pattern.count].elementsEqual(pattern) }
     }

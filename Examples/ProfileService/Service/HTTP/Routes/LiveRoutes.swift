@@ -1,0 +1,59 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import ScaleCore
+
+/// The feed of changed profiles, as server-sent events.
+struct LiveRoutes: Sendable {
+    let feed: LiveFeed
+    var time = TimeSource.system
+
+    static let endpoints = [EndpointTable.Endpoint("/live", [.get])]
+
+    /// What is on its way to a client at the end of the service has so long to get there.
+    private static let lastWords = Duration.seconds(1)
+
+    func add(to router: Router<ProfileContext>) {
+        router.get("/live", use: self.listen)
+    }
+
+    @Sendable func listen(_ request: Request, _ context: ProfileContext) async throws -> Response {
+        guard let listener = self.feed.audience.enter(lastEventID: request.headers[Self.lastEventID]) else {
+            throw HTTPFailure(.serviceUnavailable, "too many listen already, try again soon", headers: [.retryAfter: "5"])
+        }
+        let headers: HTTPFields = [
+            .contentType: "text/event-stream", .cacheControl: "no-store", Self.accelBuffering: "no",
+            // A stream has no end but that of its connection.
+            .connection: "close",
+        ]
+        guard request.method == .get else { return Response(status: .ok, headers: headers, body: ResponseBody { _ in }) }
+        let channel = context.channel
+        return Response(
+            status: .ok, headers: headers,
+            body: ResponseBody { writer in
+                try await request.body.consumeWithInboundCloseHandler { _ in
+                    try await self.send(to: listener, &writer, channel)
+                } onInboundClosed: {
+                    listener.leave()
+                }
+            })
+    }
+
+    @concurrent private func send(to listener: LiveListener, _ writer: inout any ResponseBodyWriter, _ channel: any Channel) async throws {
+        let watch = Task {
+            // A write to a client that does not read would wait for it for ever.
+            switch try await listener.dismissal.value() {
+            case .gone: return
+            case .tooSlow: break
+            case .closing: try await self.time.sleep(for: Self.lastWords)
+            }
+            channel.close(promise: nil)
+        }
+        defer { watch.cancel() }
+        for await event in listener.events { try await writer.write(event) }
+        try await writer.finish(nil)
+    }
+
+    private static let lastEventID = HTTPField.Name("Last-Event-ID")!
+    private static let accelBuffering = HTTPField.Name("X-Accel-Buffering")!
+}
