@@ -59,6 +59,10 @@ public protocol Broker: Sendable {
     /// Puts up to `limit` dead letters back into their queue, oldest first and as if just published, and returns how many.
     @discardableResult func redrive(_ queue: String, limit: Int) async throws -> Int
 
+    /// Puts the dead letters of these jobs back into their queue, as if just published, and returns the jobs whose letters were found. A
+    /// broker may look through the oldest ten thousand only.
+    @discardableResult func redrive(_ queue: String, jobs: Set<JobID>) async throws -> Set<JobID>
+
     /// Removes all messages of a queue that no worker holds, dead letters excepted, and returns how many.
     @discardableResult func purge(_ queue: String) async throws -> Int
 }

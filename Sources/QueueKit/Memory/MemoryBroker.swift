@@ -67,6 +67,10 @@ public final class MemoryBroker: Broker {
         try self.change { engine, now in engine.redrive(queue, limit: limit, at: now) }
     }
 
+    public func redrive(_ queue: String, jobs: Set<JobID>) async throws -> Set<JobID> {
+        try self.change { engine, now in engine.redrive(queue, jobs: jobs, at: now) }
+    }
+
     public func purge(_ queue: String) async throws -> Int {
         try self.change { engine, _ in engine.purge(queue) }
     }

@@ -149,6 +149,21 @@ struct MemoryBrokerEngine {
         return count
     }
 
+    mutating func redrive(_ queue: String, jobs: Set<JobID>, at now: Instant) -> Set<JobID> {
+        guard let letters = self.dead.removeValue(forKey: ExactName(queue)) else { return [] }
+        var (found, rest): (Set<JobID>, Deque<DeadLetter>) = ([], [])
+        for letter in letters {
+            if let id = TaskMessage.id(of: letter.message), jobs.contains(id) {
+                self.publish(letter.message, to: queue, notBefore: nil, at: now)
+                found.insert(id)
+            } else {
+                rest.append(letter)
+            }
+        }
+        if !rest.isEmpty { self.dead[name: queue] = rest }
+        return found
+    }
+
     mutating func purge(_ queue: String) -> Int {
         let name = ExactName(queue)
         let doomed = self.items.filter { _, item in

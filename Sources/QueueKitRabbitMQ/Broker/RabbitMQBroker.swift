@@ -214,6 +214,25 @@ public final class RabbitMQBroker: Broker, MonitoredBroker {
         }
     }
 
+    /// Looks through the oldest ten thousand dead letters, which it has in memory at a time.
+    @discardableResult public func redrive(_ queue: String, jobs: Set<JobID>) async throws -> Set<JobID> {
+        guard !jobs.isEmpty else { return [] }
+        return try await self.withDeadLetters(of: queue, limit: 10_000) { contents, connection in
+            var found: Set<JobID> = []
+            for content in contents {
+                guard case .deliver(let tag, _, _, _, _) = content.head else { continue }
+                guard let id = TaskMessage.id(of: content.message), jobs.contains(id) else {
+                    try await connection.settle([.giveBack(tag)])
+                    continue
+                }
+                try await self.sender.send(content.message, to: queue, notBefore: nil, losses: 0)
+                try await connection.settle([.acknowledge(tag)])
+                found.insert(id)
+            }
+            return found
+        }
+    }
+
     @discardableResult public func purge(_ queue: String) async throws -> Int {
         try await self.sender.declare(queue)
         let purged = try await self.control.run(queue: queue) { try await $0.purge(queue) }

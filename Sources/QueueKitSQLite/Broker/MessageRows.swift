@@ -139,6 +139,20 @@ enum MessageRows {
         return db.changesCount
     }
 
+    static func redrive(_ queue: String, jobs: Set<JobID>, now: Int64, _ db: Database) throws -> Set<JobID> {
+        let statement = try db.cachedStatement(
+            sql: """
+                UPDATE scalekit_queue_messages SET condition = 0, ready_at = ?, losses = 0, dead_at = NULL, dead_reason = NULL
+                WHERE condition = 2 AND queue = ? AND job = ?
+                """)
+        var found: Set<JobID> = []
+        for job in jobs {
+            try statement.execute(arguments: [now, queue, job.rawValue])
+            if db.changesCount > 0 { found.insert(job) }
+        }
+        return found
+    }
+
     static func purge(_ queue: String, _ db: Database) throws -> Int {
         try db.execute(sql: "DELETE FROM scalekit_queue_messages WHERE queue = ? AND condition IN (0, 3)", arguments: [queue])
         return db.changesCount

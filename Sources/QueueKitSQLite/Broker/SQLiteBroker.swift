@@ -87,6 +87,12 @@ public final class SQLiteBroker: Broker {
         return count
     }
 
+    public func redrive(_ queue: String, jobs: Set<JobID>) async throws -> Set<JobID> {
+        let found = try await self.write { try MessageRows.redrive(queue, jobs: jobs, now: $1, $0) }
+        self.database.changes.announce(.messages)
+        return found
+    }
+
     public func purge(_ queue: String) async throws -> Int {
         try await self.database.write { try MessageRows.purge(queue, $0) }
     }

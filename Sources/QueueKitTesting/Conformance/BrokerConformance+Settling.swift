@@ -78,5 +78,24 @@ extension BrokerConformance {
             try expectEqual(deliveries.map(\.losses), [0, 0])
             try expectEqual(try await subject.broker.counts(of: Subject.queue).dead, 1)
         },
+        Case("dead letters of chosen jobs go back into their queue, the others stay") { subject in
+            var ids: [JobID] = []
+            for number in 1...4 {
+                try await subject.publish(number)
+                let delivery = try await subject.takeOne()
+                ids.append(try TaskMessage(delivery.message).id)
+                try await subject.broker.deadLetter(delivery.lease, reason: "dead")
+            }
+            let (chosen, unknown) = (Set([ids[1], ids[3]]), JobID())
+            try expectEqual(try await subject.broker.redrive(Subject.queue, jobs: []), [])
+            try expectEqual(try await subject.broker.redrive("conformance.empty", jobs: chosen), [])
+            try expectEqual(try await subject.broker.redrive(Subject.queue, jobs: chosen.union([unknown])), chosen)
+            let deliveries = try await subject.take(5)
+            try expectEqual(try deliveries.map { try Subject.number(of: $0.message) }.sorted(), [2, 4])
+            try expectEqual(deliveries.map(\.losses), [0, 0])
+            let rest = try await subject.broker.deadLetters(of: Subject.queue, limit: 10)
+            try expectEqual(try rest.map { try Subject.number(of: $0.message) }, [1, 3])
+            try expectEqual(rest.map(\.reason), ["dead", "dead"])
+        },
     ]
 }

@@ -136,6 +136,10 @@ public final class FakeBroker: Broker {
 
     public func redrive(_ queue: String, limit: Int) async throws -> Int { try await self.base.redrive(queue, limit: limit) }
 
+    public func redrive(_ queue: String, jobs: Set<JobID>) async throws -> Set<JobID> {
+        try await self.base.redrive(queue, jobs: jobs)
+    }
+
     public func purge(_ queue: String) async throws -> Int { try await self.base.purge(queue) }
 
     private func end(_ lease: Lease) throws {

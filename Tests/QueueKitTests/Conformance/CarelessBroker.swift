@@ -20,6 +20,7 @@ struct CarelessBroker: Broker {
         case neverWaits
         case purgesNothing
         case redrivesNothing
+        case redrivesTheOldestForAny
         case releasesNothing
         case retriesBesideTheOld
         case retriesWithoutDelay
@@ -112,6 +113,12 @@ struct CarelessBroker: Broker {
 
     func redrive(_ queue: String, limit: Int) async throws -> Int {
         self.mistake == .redrivesNothing ? 0 : try await self.base.redrive(queue, limit: limit)
+    }
+
+    func redrive(_ queue: String, jobs: Set<JobID>) async throws -> Set<JobID> {
+        guard self.mistake == .redrivesTheOldestForAny else { return try await self.base.redrive(queue, jobs: jobs) }
+        try await self.base.redrive(queue, limit: jobs.count)
+        return jobs
     }
 
     func purge(_ queue: String) async throws -> Int {
