@@ -13,6 +13,10 @@ public final class PrivateRedis: PrivateServer, @unchecked Sendable {
     /// - Parameter arguments: more of the server's options, such as `"--requirepass", "secret"`; they come last and so override. `{port}` in
     ///   them stands for the port.
     public static func running(_ arguments: String...) async throws -> PrivateRedis {
+        try await Self.running(arguments)
+    }
+
+    public static func running(_ arguments: [String]) async throws -> PrivateRedis {
         let server = try PrivateRedis(arguments)
         try await server.start()
         return server

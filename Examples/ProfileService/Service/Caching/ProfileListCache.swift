@@ -4,7 +4,7 @@ import CacheKit
 struct ProfileListCache: Sendable {
     private static let key = "user_profiles"
     private static let tag = "profiles"
-    private static let expiry = Duration.seconds(300)
+    static let expiry = Duration.seconds(300)
 
     let cache: Cache
     let database: ProfileDatabase

@@ -1,4 +1,5 @@
 import Logging
+import ScaleCore
 import ScaleRedis
 import ServiceLifecycle
 
@@ -6,6 +7,7 @@ import ServiceLifecycle
 struct RedisClients {
     let logger: Logger
     private var byURL: [String: RedisClient] = [:]
+    private var uses: [String: Set<RedisFacts.Use>] = [:]
     private var unreached: [Logger.Message] = []
 
     init(logger: Logger) {
@@ -20,6 +22,7 @@ struct RedisClients {
     ///   server that is down is none; see ``warnOfUnreached()``.
     mutating func client(for choice: StoreChoice, flag: String) async throws -> RedisClient? {
         guard case .redis(let url) = choice else { return nil }
+        if let use = RedisFacts.Use(rawValue: flag) { self.uses[url, default: []].insert(use) }
         if let client = self.byURL[url] { return client }
         let client = try self.make(url, flag: flag)
         self.byURL[url] = client
@@ -32,6 +35,11 @@ struct RedisClients {
         return client
     }
 
+    /// Ends all clients, for those who run them as no services.
+    func shutdown() async {
+        for client in self.byURL.values { await client.shutdown() }
+    }
+
     /// Notes a server that is down, and is waited for.
     mutating func willWait(_ warning: Logger.Message) {
         self.unreached.append(warning)
@@ -40,6 +48,23 @@ struct RedisClients {
     /// Warns of the servers that are down, once nothing else can refuse the start: that would be its only line.
     func warnOfUnreached() {
         for warning in self.unreached { self.logger.warning(warning) }
+    }
+
+    /// Warns of what the servers, and the lives that backends are to keep, let expect. No answer is no advice, and never a failure.
+    func warnOfAdvice(on lives: [Life]) async {
+        // One server may have several databases, and so several URLs.
+        var servers: [String: (client: RedisClient, uses: Set<RedisFacts.Use>)] = [:]
+        for (url, client) in self.byURL {
+            servers[client.address, default: (client, [])].uses.formUnion(self.uses[url] ?? [])
+        }
+        let facts = await withTaskGroup(of: RedisFacts?.self) { tasks in
+            for server in servers.values { tasks.addTask { await RedisFacts.ask(server.client, uses: server.uses) } }
+            return await tasks.reduce(into: []) { $0.append($1) }.compactMap(\.self).sorted { $0.address < $1.address }
+        }
+        let now = TimeSource.system.utcNow()
+        for advice in facts.flatMap(Advice.on) + lives.flatMap({ Advice.on($0, at: now) }) {
+            self.logger.warning("\(advice)")
+        }
     }
 
     /// Asks a server once, for those that have no use for one that is down.

@@ -37,6 +37,7 @@ public struct ServeSettings: Sendable {
             cache: self.cache, sessions: self.sessions, namespace: self.cacheNamespace, clients: &clients, metrics: metrics, logger: logger)
         let jobs = try await Jobs.open(self.queue, results: self.placeOfResults, clients: &clients, logger: logger)
         clients.warnOfUnreached()
+        await clients.warnOfAdvice(on: Life.ofService(cache: self.cache, queue: self.queue))
         let instance = Instance(
             stores: stores, database: database, hasher: hasher, queue: jobs.queue, metrics: metrics,
             trustedProxies: self.trustedProxies, insecureCookies: self.insecureCookies, logger: logger)

@@ -20,6 +20,7 @@ public struct WorkerSettings: Sendable {
             var clients = RedisClients(logger: logger)
             let jobs = try await Jobs.open(self.queue, results: self.results, clients: &clients, logger: logger)
             clients.warnOfUnreached()
+            await clients.warnOfAdvice(on: Life.ofJobs(self.queue))
             let mailer = LogMailer(logger: logger, failsFirstAttempts: self.failsFirstAttempts)
             return clients.all + jobs.services + [
                 Jobs.worker(on: jobs.queue, concurrency: self.concurrency, mailer: mailer),
