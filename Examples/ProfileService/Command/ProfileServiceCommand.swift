@@ -9,9 +9,9 @@ struct ProfileServiceCommand: AsyncParsableCommand {
         discussion: """
             Start with `profile-service demo`: it needs no server and shows everything at work.
 
-            Each option of serve, worker and proxy can come from the environment as well, as PROFILE_SERVICE_ and its name in \
+            Each option of serve, worker and proxy, and --queue and --results of jobs, can come from the environment as well, as PROFILE_SERVICE_ and its name in \
             capitals: PROFILE_SERVICE_LISTEN for --listen. A flag wins over the environment.
             """,
-        subcommands: [DemoCommand.self, ServeCommand.self, WorkerCommand.self, ProxyCommand.self, SmokeCommand.self],
+        subcommands: [DemoCommand.self, ServeCommand.self, WorkerCommand.self, ProxyCommand.self, JobsCommand.self, SmokeCommand.self],
         defaultSubcommand: nil)
 }

@@ -21,7 +21,11 @@ struct ErrorAnswers: RouterMiddleware {
         if response.status.code >= 400, self.mayHaveLongBody(request) {
             response.headers[.connection] = "close"
         }
-        return request.method == .head ? response.createHeadResponse() : response
+        guard request.method == .head else { return response }
+        var head = response.createHeadResponse()
+        // Of a stream nobody knows the length, and a HEAD that names one names the GET's (RFC 9110 §8.6).
+        head.headers[.contentLength] = response.headers[.contentLength]
+        return head
     }
 
     private func answer(to error: any Error, request: Request, context: Context) throws -> Response {

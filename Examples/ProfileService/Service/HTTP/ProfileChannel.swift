@@ -30,7 +30,8 @@ struct ProfileChannel: ServerChildChannel {
 ///
 /// A connection of HTTP/1.0 closes after the answer unless its client asks to keep it, and a request of it needs no Host.
 ///
-/// An answer to HTTP/1.0 whose length nobody knows ends with its connection, since chunks are of HTTP/1.1 (RFC 9112 §6.1 and §6.3).
+/// An answer to HTTP/1.0 whose length nobody knows ends with its connection, since chunks are of HTTP/1.1 (RFC 9112 §6.1 and §6.3). So does
+/// one to HEAD, to which the encoder would add a chunk.
 final class VersionRules: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -38,11 +39,13 @@ final class VersionRules: ChannelDuplexHandler {
     typealias OutboundOut = HTTPServerResponsePart
 
     private var version = HTTPVersion.http1_1
+    private var isHead = false
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch self.unwrapInboundIn(data) {
         case .head(var head):
             self.version = head.version
+            self.isHead = head.method == .HEAD
             if !head.isKeepAlive { head.headers.replaceOrAdd(name: "Connection", value: "close") }
             if head.version == .http1_0, !head.headers.contains(name: "Host") { head.headers.add(name: "Host", value: "") }
             context.fireChannelRead(self.wrapInboundOut(.head(head)))
@@ -52,7 +55,7 @@ final class VersionRules: ChannelDuplexHandler {
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard case .head(var head) = self.unwrapOutboundIn(data), self.version == .http1_0, head.status.mayHaveResponseBody,
+        guard case .head(var head) = self.unwrapOutboundIn(data), self.version == .http1_0 || self.isHead, head.status.mayHaveResponseBody,
             !head.headers.contains(name: "Content-Length")
         else { return context.write(data, promise: promise) }
         head.version = .http1_0

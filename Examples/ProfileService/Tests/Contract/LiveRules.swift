@@ -98,7 +98,13 @@ import Testing
             #expect(head.status == 200)
             #expect(head.header("content-type") == "text/event-stream")
             #expect(head.header("cache-control") == "no-store")
-            #expect(head.body.isEmpty)
+            #expect(head.header("content-length") == nil)
+            let rest = try await HTTPConversation.with(port: service.port(way)) { speaker in
+                try await speaker.send("HEAD /live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                _ = try await speaker.answerHead()
+                return try await speaker.rest()
+            }
+            #expect(rest.isEmpty)
             try await eventually("the place is free") { service.demo.feeds.allSatisfy { $0.audience.count == 0 } }
         }
     }

@@ -15,6 +15,8 @@ struct LiveRoutes: Sendable {
 
     func add(to router: Router<ProfileContext>) {
         router.get("/live", use: self.listen)
+        // The one that is made of GET would say that the stream has no bytes.
+        router.head("/live", use: self.listen)
     }
 
     @Sendable func listen(_ request: Request, _ context: ProfileContext) async throws -> Response {
