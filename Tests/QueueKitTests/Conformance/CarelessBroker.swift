@@ -117,7 +117,7 @@ struct CarelessBroker: Broker {
 
     func redrive(_ queue: String, jobs: Set<JobID>) async throws -> Set<JobID> {
         guard self.mistake == .redrivesTheOldestForAny else { return try await self.base.redrive(queue, jobs: jobs) }
-        try await self.base.redrive(queue, limit: jobs.count)
+        _ = try await self.base.redrive(queue, limit: jobs.count)
         return jobs
     }
 

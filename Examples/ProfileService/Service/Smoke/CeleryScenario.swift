@@ -15,6 +15,7 @@ struct CeleryScenario: Sendable {
         [
             SmokeScript(name: "a task from Python is run here", kit: "QueueKit", body: self.fromPython),
             SmokeScript(name: "a job from here is run by Python", kit: "QueueKit", body: self.toPython),
+            SmokeScript(name: "Celery's inspect sees the worker", kit: "QueueKit", body: self.inspected),
         ]
     }
 
@@ -81,6 +82,14 @@ struct CeleryScenario: Sendable {
         await worker.end(within: ProcessGroup.endLimit)
         guard output == Letters.Output(text: "GRÜSSE 🙂", count: 7) else { throw SmokeFailure(description: "Python answered \(output)") }
         return ("\(output.count) letters counted by Celery's own worker", [:])
+    }
+
+    @Sendable private func inspected() async throws -> (String, [String: Double]) {
+        let inspect = try self.start("python-inspect", ["-m", "celery", "-A", "application", "inspect", "registered", "--json"])
+        guard try await inspect.ending(within: .seconds(60)) == 0, inspect.output.contains(SendEmailNotification.name) else {
+            throw SmokeFailure(description: "celery inspect said: \(inspect.lastLines)")
+        }
+        return ("`celery inspect registered` lists its task", [:])
     }
 
     private func start(_ name: String, _ arguments: [String]) throws -> ChildProcess {

@@ -64,7 +64,10 @@ struct Jobs: Sendable {
 
     /// The worker with the handlers of this service.
     static func worker(on queue: JobQueue, concurrency: Int, mailer: some Mailer) -> Worker {
-        Worker(queue, concurrency: concurrency, configuration: Self.workerConfiguration) {
+        var configuration = Self.workerConfiguration
+        // Seen by Flower, steered by `celery control`.
+        if queue.broker is any MonitoredBroker { configuration.monitoring = WorkerMonitoring() }
+        return Worker(queue, concurrency: concurrency, configuration: configuration) {
             $0.handle(SendEmailNotification.self) { job, context in
                 try await mailer.notify(userID: job.userID, attempt: context.retries)
                 return "sent to user \(job.userID)"

@@ -72,8 +72,12 @@ struct Stores: Sendable {
     /// - Throws: `StartError` that names the flag.
     static func memcached(for choice: StoreChoice, flag: String) throws -> MemcachedCacheStore? {
         guard case .memcached(let url) = choice else { return nil }
+        var configuration = MemcachedConfiguration()
+        // As with Redis: a page can come from the database, but a pause of a busy machine is no failure.
+        configuration.connectTimeout = .milliseconds(500)
+        configuration.replyTimeout = .seconds(1)
         do {
-            return try MemcachedCacheStore(url)
+            return try MemcachedCacheStore(url, configuration: configuration)
         } catch {
             let reason = (error as? ServiceURLError)?.message ?? (error as? CacheError)?.message ?? "cannot be used"
             throw StartError("\(flag): \(reason); write memcached://HOST:PORT,HOST:PORT")
