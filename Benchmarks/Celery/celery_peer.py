@@ -1,4 +1,4 @@
-"""Celery's side of the RabbitMQ rows. Each run measures itself and prints one line: operations per second.
+"""Celery's side of the RabbitMQ rows. Each run measures itself and prints a line "rate", with operations per second.
 
 celery_peer.py publish URL QUEUE COUNT LENGTH    COUNT calls of apply_async, LENGTH characters of argument each
 celery_peer.py fill URL QUEUE COUNT LENGTH       the same, without a figure
@@ -7,10 +7,14 @@ celery_peer.py work URL QUEUE COUNT              a worker with two processes, fr
 
 import multiprocessing
 import os
+import signal
 import sys
 import time
 
 from celery import Celery
+
+# Whoever starts this from a thread that blocks signals would never get rid of it.
+signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 mode, url, queue, count = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 app = Celery("bench", broker=url, set_as_current=False)
@@ -32,7 +36,7 @@ def noop(text):
         if done.value == 1:
             began.value = time.monotonic()
         elif done.value == count:
-            os.write(1, f"{(count - 1) / (time.monotonic() - began.value)}\n".encode())
+            os.write(1, f"rate {(count - 1) / (time.monotonic() - began.value)}\n".encode())
 
 
 if mode == "work":
@@ -44,4 +48,4 @@ else:
     for _ in range(count - 1):
         noop.apply_async((), {"text": text})
     if mode == "publish":
-        print((count - 1) / (time.monotonic() - start))
+        print("rate", (count - 1) / (time.monotonic() - start))

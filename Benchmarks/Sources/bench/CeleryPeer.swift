@@ -23,23 +23,29 @@ struct CeleryPeer {
         process.arguments = [Self.script, "work", self.url, self.queue, "\(count)"]
         let output = Pipe()
         process.standardOutput = output
+        process.standardError = FileHandle.nullDevice
         try process.run()
         defer {
             process.terminate()
             process.waitUntilExit()
         }
         // The line comes with the last job; a worker that ends instead ends the output.
-        var line = Data()
-        while !line.contains(UInt8(ascii: "\n")) {
+        var text = ""
+        while Self.line(of: text) == nil {
             let piece = output.fileHandleForReading.availableData
             if piece.isEmpty { break }
-            line.append(piece)
+            text += String(decoding: piece, as: UTF8.self)
         }
-        return try Self.figure(String(decoding: line, as: UTF8.self))
+        return try Self.figure(text)
+    }
+
+    /// The whole line that holds the figure, among what Celery prints of itself.
+    private static func line(of output: String) -> Substring? {
+        output.split(separator: "\n", omittingEmptySubsequences: false).dropLast().first { $0.hasPrefix("rate ") }
     }
 
     private static func figure(_ output: String) throws -> Double {
-        guard let value = Double(output.trimmingCharacters(in: .whitespacesAndNewlines)), value > 0 else {
+        guard let line = Self.line(of: output), let value = Double(line.dropFirst(5)), value > 0 else {
             throw RabbitMQRows.Failure(description: "Celery printed no figure")
         }
         return value
