@@ -87,7 +87,10 @@ func imports(of target: Target, in package: Package) -> [String: String] {
     for source in target.sources where source.hasSuffix(".swift") {
         let path = "\(package.path)/\(target.path)/\(source)"
         guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { continue }
+        var isInText = false  // a string of several lines may hold another language's imports
         for line in text.split(separator: "\n") {
+            if line.components(separatedBy: "\"\"\"").count.isMultiple(of: 2) { isInText.toggle() }
+            guard !isInText else { continue }
             let words = line.split(separator: " ")
             guard let index = words.firstIndex(of: "import"),
                 words[..<index].allSatisfy({ $0.allSatisfy { $0.isLetter || "@_()".contains($0) } })
