@@ -1,3 +1,5 @@
+import BalancerKitProxy
+
 /// Judges what shows only once the file was read as a whole, in nginx's words.
 struct ConfigurationCheck {
     private let scope: DirectiveScope
@@ -28,6 +30,30 @@ struct ConfigurationCheck {
         }
         try self.checkAddresses()
         try self.checkVariables()
+        try self.checkZones()
+    }
+
+    /// Zones that are named and nowhere made.
+    private func checkZones() throws(NginxError) {
+        var made: Set<String> = []
+        var named: [String] = []
+        for index in self.tree.nodes.indices {
+            let (node, around) = (self.tree.nodes[index], self.scope.block(around: index))
+            // Lines of words are no directives.
+            guard around < 0 || !["types", "map", "geo", "split_clients", "charset_map"].contains(self.tree.nodes[around].name) else {
+                continue
+            }
+            switch node.name {
+            case "limit_req_zone", "limit_conn_zone": made.insert(try ZoneArguments(node).name)
+            case "limit_req": named.append(try RequestLimitArguments(node).limit.zone)
+            case "limit_conn" where node.words.count == 3:
+                let word = node.words[1].text
+                named.append(word.hasPrefix("zone=") ? String(word.dropFirst("zone=".count)) : word)
+            default: break
+            }
+        }
+        guard let missing = named.first(where: { !made.contains($0) }) else { return }
+        throw NginxError(code: .invalidValue, message: "zero size shared memory zone \"\(missing)\"")
     }
 
     // MARK: Addresses

@@ -34,6 +34,12 @@ struct ConfigurationMapping {
         for group in try self.listenGroups() {
             var proxy = try self.proxy(for: group)
             (proxy.requestZones, proxy.connectionZones) = zones.used(by: proxy)
+            do {
+                try proxy.validate()
+            } catch {
+                // What is accepted here must also run.
+                throw .unsupported(error.message, at: group.node?.place)
+            }
             if !proxies.isEmpty {
                 self.report.differs(group.node ?? self.scope.node(group.servers[0].block), "this address is served by a proxy of its own")
             }

@@ -65,6 +65,12 @@ extension ConfigurationMapping {
             }
             return
         }
+        for server in servers {
+            for name in server.names where (try? HostTable([[name]])) == nil {
+                let node = self.scope.own("server_name", in: server.block).first ?? server.block
+                throw .invalid("invalid server name or wildcard \"\(name)\"", self.scope.node(node))
+            }
+        }
         var seen: Set<String> = []
         let hasMasks = servers.enumerated().contains { index, server in
             index != usual && server.names.contains { $0.hasPrefix("~") || $0.contains("*") || $0.hasPrefix(".") }

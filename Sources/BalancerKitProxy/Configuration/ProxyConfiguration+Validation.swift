@@ -2,7 +2,7 @@ import BalancerKit
 
 extension ProxyConfiguration {
     /// Throws for what cannot work, with the setting's name. Endpoints are checked by their group.
-    func validate() throws(ProxyError) {
+    package func validate() throws(ProxyError) {
         guard !self.host.isEmpty else { throw .invalid("host", "the address to listen on is empty") }
         guard (0...65_535).contains(self.port) else { throw .invalid("port", "a port lies in 0…65535") }
         if let unixSocket {

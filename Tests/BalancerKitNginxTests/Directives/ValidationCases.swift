@@ -176,6 +176,8 @@ let validationCases: [ValidationCase] = [
     .init(.location, "limit_conn a 0;", #"invalid number of connections "0" in FILE:2"#),
     .init(.location, "limit_conn a 65536;", "connection limit must be less 65536 in FILE:2"),
     .init(.http, "limit_conn_zone $uri zone=a:1m; limit_conn a 5;"),
+    .init(.http, "limit_req zone=a;", #"zero size shared memory zone "a""#),
+    .init(.location, "limit_conn a 5;", #"zero size shared memory zone "a""#),
     .init(.http, "limit_conn_zone $uri size=1m;", #"invalid parameter "size=1m" in FILE:2"#),
     .init(.upstream, "hash $uri consistent; server 127.0.0.1;"),
     .init(.upstream, "hash $uri consistant; server 127.0.0.1;", #"invalid parameter "consistant" in FILE:2"#),

@@ -138,6 +138,13 @@ import Testing
         #expect(site.proxy.routes[1].replacementPath == "/x")
     }
 
+    @Test func `masks that are none are refused where names are compared`() throws {
+        let error = #expect(throws: NginxError.self) {
+            try self.read("server { return 404; }\nserver { server_name *.a.*; return 404; }")
+        }
+        #expect(error?.description == "invalid server name or wildcard \"*.a.*\" in FILE:2")
+    }
+
     @Test func `locations nested beyond reason are refused, and not followed`() throws {
         let depth = 3000
         let text = "server { " + String(repeating: "location / { root /x; ", count: depth) + String(repeating: "}", count: depth) + " }"
