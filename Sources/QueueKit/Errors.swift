@@ -6,7 +6,7 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Value: String {
             case invalidQueueName, invalidJob, messageTooLarge, staleLease, timeout, unavailable, closed, unsupported, undecodableResult,
-                unroutable
+                unroutable, accessRefused
         }
 
         private let value: Value
@@ -23,6 +23,8 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
         public static let timeout = Code(value: .timeout)
         /// The broker or the result store cannot be reached or failed.
         public static let unavailable = Code(value: .unavailable)
+        /// The broker refuses the user, the password, or what they ask for. Waiting mends it only if somebody changes the broker.
+        public static let accessRefused = Code(value: .accessRefused)
         /// The broker has no queue that would take the message.
         public static let unroutable = Code(value: .unroutable)
         /// The broker has been shut down.

@@ -439,7 +439,7 @@ actor AMQPConnection {
         case scale_amqp_connection_close:
             let close = decoded.assumingMemoryBound(to: amqp_connection_close_t.self).pointee
             handle.acceptConnectionClose()
-            throw AMQPFailure.lost("the server closed it with \(close.reply_code): \(AMQPFields.text(close.reply_text))")
+            throw AMQPFailure.closed(code: Int(close.reply_code), text: AMQPFields.text(close.reply_text))
         default:
             break
         }

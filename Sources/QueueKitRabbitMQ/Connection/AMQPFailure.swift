@@ -7,6 +7,17 @@ enum AMQPFailure: Error, Sendable {
     case refused(code: Int, text: String)
     /// The connection is gone.
     case lost(String)
+    /// The server takes no connection from this user, or not to this virtual host.
+    case denied(String)
+
+    /// What the server gave as the reason when it closed the connection.
+    static func closed(code: Int, text: String) -> AMQPFailure {
+        let reason = "the server closed it with \(code): \(text)"
+        return [Self.accessRefused, Self.notAllowed].contains(code) ? .denied(reason) : .lost(reason)
+    }
+
+    /// Reply codes of AMQP 0-9-1: the first for user and password, the second for a virtual host.
+    private static let (accessRefused, notAllowed) = (403, 530)
 
     /// What rabbitmq-c says of one of its status numbers.
     static func status(_ call: String, _ status: Int32) -> AMQPFailure {
@@ -16,8 +27,12 @@ enum AMQPFailure: Error, Sendable {
     /// As users of a broker know it. The server's text may quote names; it holds no arguments and no secrets.
     func error(queue: String? = nil) -> QueueError {
         switch self {
-        case .refused(let code, let text): QueueError(code: .unavailable, message: "RabbitMQ refused with \(code): \(text)", queue: queue)
+        case .refused(let code, let text):
+            QueueError(
+                code: code == Self.accessRefused ? .accessRefused : .unavailable, message: "RabbitMQ refused with \(code): \(text)",
+                queue: queue)
         case .lost(let reason): QueueError(code: .unavailable, message: "the connection to RabbitMQ was lost: \(reason)", queue: queue)
+        case .denied(let reason): QueueError(code: .accessRefused, message: "RabbitMQ takes no connection: \(reason)", queue: queue)
         }
     }
 

@@ -105,7 +105,7 @@ final class AMQPHandle: @unchecked Sendable {
             guard let close = reply.reply.decoded?.assumingMemoryBound(to: amqp_connection_close_t.self).pointee else {
                 throw .lost(call)
             }
-            throw .lost("the server closed it with \(close.reply_code): \(AMQPFields.text(close.reply_text))")
+            throw .closed(code: Int(close.reply_code), text: AMQPFields.text(close.reply_text))
         case AMQP_RESPONSE_LIBRARY_EXCEPTION:
             throw .status(call, reply.library_error)
         default:

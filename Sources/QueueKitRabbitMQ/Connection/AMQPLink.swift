@@ -27,7 +27,10 @@ actor AMQPLink {
                 return try await body(try await self.connection().value)
             }
         } catch let failure as AMQPFailure {
-            if case .lost = failure { self.opening = nil }
+            switch failure {
+            case .lost, .denied: self.opening = nil
+            case .refused: break
+            }
             throw failure.error(queue: queue)
         }
     }

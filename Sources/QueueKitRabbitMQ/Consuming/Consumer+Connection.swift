@@ -19,7 +19,8 @@ extension Consumer {
                 try await self.setup.run { try await self.setUp(request) }
             }
         } catch let failure as AMQPFailure {
-            throw failure.error()
+            // A shutdown in the middle ends the connection, and is the reason.
+            throw self.desk.state.withLock { $0.receivers.isClosed } ? QueueError.brokerClosed : failure.error()
         }
     }
 

@@ -121,6 +121,9 @@ struct RabbitMQBrokerTests {
         let error = try await expectThrows(QueueError.self) { try await broker.publish(Self.message(1), to: Self.queue, notBefore: nil) }
         #expect(error.code == .unavailable)
         #expect(!"\(error)".contains("wr0ng"))
+        let refused = try await expectThrows(QueueError.self) { _ = try await broker.counts(of: Self.queue) }
+        #expect(refused.code == .accessRefused)
+        #expect(!"\(refused)".contains("wr0ng"))
         await broker.shutdown()
     }
 

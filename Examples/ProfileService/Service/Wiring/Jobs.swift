@@ -29,6 +29,8 @@ struct Jobs: Sendable {
             let broker = try RabbitMQ.open(url, logger: logger)
             do {
                 _ = try await broker.counts(of: JobQueue.Configuration().defaultQueue)
+            } catch let error as QueueError where error.code == .accessRefused {
+                throw StartError("--queue: \(error.message)")
             } catch {
                 clients.willWait("--queue: \((error as? QueueError)?.message ?? "RabbitMQ cannot be asked"); waiting for it")
             }

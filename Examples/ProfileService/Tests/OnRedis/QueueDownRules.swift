@@ -15,6 +15,21 @@ import Darwin
 /// What `serve` answers while RabbitMQ, or the Redis with the results, is down.
 @Suite(.enabled(if: PrivateRedis.isInstalled, "needs redis-server"))
 struct QueueDownRules {
+    private static let rabbitMQ = ProcessInfo.processInfo.environment["SCALEKIT_TEST_AMQP"]
+
+    @Test(.enabled(if: rabbitMQ != nil, "needs RabbitMQ: make services-up"), arguments: ["serve", "worker"])
+    func `credentials that RabbitMQ refuses are one line that names the flag`(command: String) async throws {
+        let server = try await PrivateRedis.running()
+        let outcome = try await ProfileServiceProgram.run(
+            [command, "--results", "redis://127.0.0.1:\(server.port)/0"]
+                + (command == "serve" ? ["--listen", "127.0.0.1:0", "--seed", "0"] : [])
+                + ["--queue", try #require(Self.rabbitMQ).replacing("guest:guest@", with: "guest:sesame@")])
+        #expect(outcome.status == 1)
+        #expect(outcome.errors.split(separator: "\n").count == 1, "\(outcome.errors)")
+        #expect(outcome.errors.contains("--queue: RabbitMQ takes no connection"), "\(outcome.errors)")
+        #expect(!outcome.errors.contains("sesame"), "\(outcome.errors)")
+    }
+
     @Test func `a notification and a job are answered 503, readyz says why, and all else is served`() async throws {
         let server = try await PrivateRedis.running()
         let running = try ProfileServiceProgram.Running.start([
