@@ -75,19 +75,6 @@ public struct RunningProgram: Sendable {
         }
     }
 
-    /// The ports at which this process listens, as Linux tells.
-    public var listeningPorts: [Int] {
-        let files = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(self.id)/fd")) ?? []
-        let sockets = files.compactMap { try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(self.id)/fd/\($0)") }
-        let table = (try? String(contentsOfFile: "/proc/\(self.id)/net/tcp", encoding: .utf8)) ?? ""
-        return table.split(separator: "\n").compactMap { line in
-            // proc(5): number, local address and port, remote ones, state (0A listens), five others, inode.
-            let columns = line.split(separator: " ")
-            guard columns.count > 9, columns[3] == "0A", sockets.contains("socket:[\(columns[9])]") else { return nil }
-            return columns[1].split(separator: ":").last.flatMap { Int($0, radix: 16) }
-        }
-    }
-
     public func signal(_ number: Int32) {
         kill(self.id, number)
     }

@@ -53,36 +53,31 @@ struct InterruptionRules {
     }
 
     /// client:   half a request, straight at every part ────────────────────────── given up
-    /// operator:                                          TERM ─── not again ───── it has ended
-    @Test(arguments: [SIGTERM, SIGINT])
-    func `a request that never comes to its end holds up no smoke in one process`(signal: Int32) async throws {
-        let running = try ProfileServiceProgram.Running.start(["demo", "--smoke", "--seed", "3"])
-        // Two instances, one over an empty database, and the proxy.
-        try await eventually(within: .seconds(60), "all four listen") { running.listeningPorts.count == 4 }
-        let (outcome, duration) = try await Self.stalled(at: running.listeningPorts[...]) {
-            let clock = ContinuousClock()
-            let start = clock.now
-            running.signal(signal)
-            return (try await running.outcome(), start.duration(to: clock.now))
+    /// operator:                                     interrupts ─── not again ───── it has ended
+    @Test func `a request that never comes to its end holds up no smoke in one process that is interrupted`() async throws {
+        let ready = Announcement<[Int]>()
+        let smoke = Task {
+            try await self.inOneProcess { stage in
+                ready.make(Self.ports(of: stage))
+                // In the place of the scenario, which an interruption cancels.
+                try await Announcement<Void>().value()
+            }
         }
-        #expect(duration < .seconds(10))
-        #expect(outcome.status == 1)
-        #expect(outcome.errors.contains("Error: interrupted before the scenario was over"))
-        #expect(!outcome.output.contains("FAIL"))
-        #expect(outcome.filesLeft == 0)
+        let clock = ContinuousClock()
+        let (interrupted, ended) = try await Self.stalled(at: try await ready.value()[...]) {
+            let interrupted = clock.now
+            smoke.cancel()
+            _ = await smoke.result
+            return (interrupted, clock.now)
+        }
+        #expect(interrupted.duration(to: ended) < .seconds(10))
+        await #expect(throws: CancellationError.self) { try await smoke.value }
     }
 
     @Test func `a request that never comes to its end holds up no smoke that is over`() async throws {
-        var settings = DemoSettings()
-        settings.listen = ListenAddress(host: "127.0.0.1", port: 0)
-        settings.seed = 1
         let clock = ContinuousClock()
-        let (hadStopped, wasOver) = try await InProcessStage.with(
-            settings, metrics: PrometheusRegistry(), logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
-        ) { stage in
-            let addresses = stage.instances + [stage.empty, stage.proxy]
-            let ports = addresses.compactMap { $0.split(separator: ":").last.flatMap { Int($0) } }
-            return try await Self.stalled(at: ports[...]) {
+        let (hadStopped, wasOver) = try await self.inOneProcess { stage in
+            try await Self.stalled(at: Self.ports(of: stage)[...]) {
                 // As in the last step of the scenario.
                 let start = clock.now
                 try await stage.stopFirstInstance()
@@ -91,6 +86,21 @@ struct InterruptionRules {
         }
         #expect(hadStopped < .seconds(10))
         #expect(wasOver.duration(to: clock.now) < .seconds(10))
+    }
+
+    private func inOneProcess<Result: Sendable>(_ scenario: @escaping @Sendable (InProcessStage) async throws -> Result) async throws
+        -> Result
+    {
+        var settings = DemoSettings()
+        settings.listen = ListenAddress(host: "127.0.0.1", port: 0)
+        settings.seed = 1
+        let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        return try await InProcessStage.with(settings, metrics: PrometheusRegistry(), logger: logger, scenario)
+    }
+
+    /// Of two instances, one over an empty database, and the proxy.
+    private static func ports(of stage: InProcessStage) -> [Int] {
+        (stage.instances + [stage.empty, stage.proxy]).compactMap { $0.split(separator: ":").last.flatMap { Int($0) } }
     }
 
     /// Runs `body` while half a request lies at each of the ports.
