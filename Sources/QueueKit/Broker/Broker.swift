@@ -19,7 +19,8 @@ public import ScaleCore
 /// released, or whose lease ends, comes back to its old place where ``BrokerCapabilities/keepsOrder`` says so, and to any place else; there
 /// is no promise of order among several workers.
 ///
-/// **Errors** are ``QueueError``s: `.unavailable` when the broker cannot be reached (the worker tries again), `.staleLease` for a lease
+/// **Errors** are ``QueueError``s: `.unavailable` when the broker cannot be reached (the worker tries again), `.accessRefused` when it
+/// refuses the caller, `.staleLease` for a lease
 /// that has ended, `.closed` after shutdown, `.unsupported` for what a broker cannot do.
 ///
 /// Run `BrokerConformance` of QueueKitTesting on every implementation.

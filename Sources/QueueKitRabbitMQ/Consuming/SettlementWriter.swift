@@ -5,7 +5,7 @@ internal import ScaleCore
 final class SettlementWriter: Sendable {
     private struct Waiting {
         let settlement: AMQPConnection.Settlement
-        let caller: UnsafeContinuation<Bool, Never>
+        let caller: CheckedContinuation<Bool, Never>
     }
 
     private struct State {
@@ -22,7 +22,7 @@ final class SettlementWriter: Sendable {
 
     /// Returns when the socket has it; `false` when the connection is gone.
     func write(_ settlement: AMQPConnection.Settlement) async -> Bool {
-        await withUnsafeContinuation { caller in
+        await withCheckedContinuation { caller in
             let isFirst = self.state.withLock { state in
                 state.waiting.append(Waiting(settlement: settlement, caller: caller))
                 defer { state.isWriting = true }

@@ -119,7 +119,7 @@ struct RabbitMQBrokerTests {
         configuration.publishTimeout = .seconds(2)
         let broker = try RabbitMQBroker(amqp.replacing("guest:guest@", with: "guest:wr0ngPassw0rd@"), configuration: configuration)
         let error = try await expectThrows(QueueError.self) { try await broker.publish(Self.message(1), to: Self.queue, notBefore: nil) }
-        #expect(error.code == .unavailable)
+        #expect(error.code == .accessRefused)
         #expect(!"\(error)".contains("wr0ng"))
         let refused = try await expectThrows(QueueError.self) { _ = try await broker.counts(of: Self.queue) }
         #expect(refused.code == .accessRefused)

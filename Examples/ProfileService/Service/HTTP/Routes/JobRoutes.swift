@@ -45,7 +45,7 @@ struct JobRoutes: Sendable {
     private func asking<Value>(_ context: ProfileContext, _ call: (JobQueue) async throws -> Value) async throws -> Value {
         do {
             return try await call(self.queue)
-        } catch let error as QueueError where error.code == .unavailable || error.code == .timeout {
+        } catch let error as QueueError where [.unavailable, .timeout, .accessRefused].contains(error.code) {
             context.logger.error("the queue cannot be reached: \(error)")
             throw HTTPFailure(.serviceUnavailable, "jobs cannot be reached now, try again soon")
         }
