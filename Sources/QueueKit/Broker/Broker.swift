@@ -20,8 +20,7 @@ public import ScaleCore
 /// is no promise of order among several workers.
 ///
 /// **Errors** are ``QueueError``s: `.unavailable` when the broker cannot be reached (the worker tries again), `.accessRefused` when it
-/// refuses the caller, `.staleLease` for a lease
-/// that has ended, `.closed` after shutdown, `.unsupported` for what a broker cannot do.
+/// refuses the caller, `.staleLease` for a lease that has ended, `.closed` after shutdown, `.unsupported` for what a broker cannot do.
 ///
 /// Run `BrokerConformance` of QueueKitTesting on every implementation.
 public protocol Broker: Sendable {

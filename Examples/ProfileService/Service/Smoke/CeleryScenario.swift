@@ -69,15 +69,11 @@ struct CeleryScenario: Sendable {
     }
 
     @Sendable private func toPython() async throws -> (String, [String: Double]) {
-        var clients = RedisClients(logger: self.logger)
-        let jobs = try await Jobs.open(
-            .rabbitMQ(url: self.stage.servers.rabbitMQ ?? ""), results: .redis(url: self.stage.servers.redis), clients: &clients,
-            logger: self.logger)
         let worker = try self.start(
             "python-worker", ["-m", "celery", "-A", "application", "worker", "-Q", Self.queue, "--pool", "solo", "-l", "INFO"])
         self.stage.processes.add(worker)
-        let output = try await ServiceScope.with(clients.all + jobs.services, logger: self.logger) {
-            try await jobs.queue.enqueue(Letters(text: "grüße 🙂", upper: true)).value(timeout: .seconds(60))
+        let output = try await self.stage.withQueue(logger: self.logger) { queue in
+            try await queue.enqueue(Letters(text: "grüße 🙂", upper: true)).value(timeout: .seconds(60))
         }
         await worker.end(within: ProcessGroup.endLimit)
         guard output == Letters.Output(text: "GRÜSSE 🙂", count: 7) else { throw SmokeFailure(description: "Python answered \(output)") }

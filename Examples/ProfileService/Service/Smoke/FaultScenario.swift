@@ -85,14 +85,10 @@ struct FaultScenario: Sendable {
     private static let firstOfJobs = 1_000_001
 
     @Sendable private func killWorker() async throws -> (String, [String: Double]) {
-        var clients = RedisClients(logger: self.logger)
-        let jobs = try await Jobs.open(
-            .rabbitMQ(url: self.stage.servers.rabbitMQ ?? ""), results: .redis(url: self.stage.servers.redis), clients: &clients,
-            logger: self.logger)
-        return try await ServiceScope.with(clients.all + jobs.services, logger: self.logger) {
+        return try await self.stage.withQueue(logger: self.logger) { queue in
             let clock = ContinuousClock()
             let start = clock.now
-            let ids = try await self.enqueue(on: jobs.queue)
+            let ids = try await self.enqueue(on: queue)
             let recipients = Set(Self.firstOfJobs..<Self.firstOfJobs + Self.jobs)
             try await Polling.until("a third of the jobs is done", within: .seconds(60)) {
                 recipients.intersection(try self.mails().keys).count > Self.jobs / 3
@@ -105,7 +101,7 @@ struct FaultScenario: Sendable {
             }
             for id in ids {
                 try await Polling.until("job \(id) is known to have succeeded", within: .seconds(10)) {
-                    try await jobs.queue.status(of: id)?.state == .success
+                    try await queue.status(of: id)?.state == .success
                 }
             }
             let again = try self.mails().filter { recipients.contains($0.key) }.values.reduce(0) { $0 + $1 - 1 }

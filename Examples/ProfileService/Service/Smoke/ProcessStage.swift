@@ -1,4 +1,6 @@
 import Foundation
+import Logging
+import QueueKit
 
 /// Every part as a process of its own, on real servers.
 struct ProcessStage: SmokeStage {
@@ -22,6 +24,15 @@ struct ProcessStage: SmokeStage {
                 try await scenario(try await Self.start(settings, on: servers, scratch: scratch, processes))
             }
         }
+    }
+
+    /// Runs `body` with the queue of the instances and the worker, seen from this process.
+    func withQueue<Result: Sendable>(logger: Logger, _ body: (JobQueue) async throws -> Result) async throws -> Result {
+        guard let rabbitMQ = self.servers.rabbitMQ else { throw SmokeFailure(description: "the jobs are not on RabbitMQ") }
+        var clients = RedisClients(logger: logger)
+        let jobs = try await Jobs.open(
+            .rabbitMQ(url: rabbitMQ), results: .redis(url: self.servers.redis), clients: &clients, logger: logger)
+        return try await ServiceScope.with(clients.all + jobs.services, logger: logger) { try await body(jobs.queue) }
     }
 
     func stopFirstInstance() async throws {
