@@ -165,7 +165,7 @@ actor MemcachedHandle {
     ) throws(CacheError) -> Attempt<Answer> {
         for _ in 0..<Self.patience {
             let found = try self.item(name, place: place)
-            let (verb, item, answer): (StoreCommand.Verb, NewItem, Answer)
+            let (verb, item, answer): (StoreCommand.Storing, NewItem, Answer)
             switch (try decide(found), found) {
             case (.answer(let given), _), (.remove(let given), nil):
                 return .done(given)
@@ -203,7 +203,7 @@ actor MemcachedHandle {
     }
 
     private func store(
-        _ verb: StoreCommand.Verb, _ name: String, _ item: NewItem, place: KeyPlace, onlyBy connection: UInt64? = nil
+        _ verb: StoreCommand.Storing, _ name: String, _ item: NewItem, place: KeyPlace, onlyBy connection: UInt64? = nil
     ) throws(CacheError) -> StoreAnswer {
         switch try self.send(StoreCommand(verb, name, item), name, place: place, onlyBy: connection) {
         case .success(.stored): return .stored

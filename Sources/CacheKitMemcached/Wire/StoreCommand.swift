@@ -1,9 +1,14 @@
 /// A command that changes one item, and the replies that it may get.
 struct StoreCommand: Sendable {
-    enum Verb: Sendable {
+    /// How an item is stored.
+    enum Storing: Sendable {
         case set, add
         /// Stores if the item still has this number.
         case replace(number: UInt64)
+    }
+
+    private enum Verb: Sendable {
+        case store(Storing)
         case delete
     }
 
@@ -16,19 +21,18 @@ struct StoreCommand: Sendable {
         case absent
     }
 
-    let verb: Verb
+    private let verb: Verb
     /// As it goes over the wire.
     let bytes: [UInt8]
 
-    init(_ verb: Verb, _ name: String, _ item: NewItem) {
-        self.verb = verb
+    init(_ storing: Storing, _ name: String, _ item: NewItem) {
+        self.verb = .store(storing)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(item.bytes.count + name.utf8.count + 80)
-        switch verb {
+        switch storing {
         case .set: bytes += "set \(name) \(item.flags) \(item.expiry) \(item.bytes.count)\r\n".utf8
         case .add: bytes += "add \(name) \(item.flags) \(item.expiry) \(item.bytes.count)\r\n".utf8
         case .replace(let number): bytes += "cas \(name) \(item.flags) \(item.expiry) \(item.bytes.count) \(number)\r\n".utf8
-        case .delete: preconditionFailure("a delete has no item")
         }
         bytes += item.bytes
         bytes.append(0x0D)
@@ -54,8 +58,8 @@ struct StoreCommand: Sendable {
 
     private func known(_ line: UnsafeRawBufferPointer) -> Reply? {
         switch (self.verb, String(decoding: line, as: UTF8.self)) {
-        case (.set, "STORED"), (.add, "STORED"), (.replace, "STORED"): .stored
-        case (.add, "NOT_STORED"), (.replace, "EXISTS"), (.replace, "NOT_FOUND"): .changed
+        case (.store, "STORED"): .stored
+        case (.store(.add), "NOT_STORED"), (.store(.replace), "EXISTS"), (.store(.replace), "NOT_FOUND"): .changed
         case (.delete, "DELETED"): .deleted
         case (.delete, "NOT_FOUND"): .absent
         default: nil
