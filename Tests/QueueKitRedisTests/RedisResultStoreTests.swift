@@ -25,7 +25,7 @@ struct RedisResultStoreTests {
     }
 
     private func plant(_ value: String, for id: JobID) async throws {
-        _ = try await self.send("SET", .init(self.key(id)), .init(value), "EX", 60)
+        _ = try await self.send("SET", .init(self.key(id)), .init(value), "EX", 3600)
     }
 
     private static func success(_ id: JobID, _ result: JSONValue = nil) -> JobStatus {

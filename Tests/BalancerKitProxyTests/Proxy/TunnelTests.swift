@@ -174,13 +174,13 @@ private enum WebSocket {
             #expect(taken < length >> 21, "\(taken) MiB were taken for an upstream that takes nothing")
             try await upstream.setReading(true)
             try await feeder.value
-            try await eventually(within: .seconds(300), "all has come") { upstream.pendingBytes() == length }
+            try await eventually("all has come") { upstream.pendingBytes() == length }
             try await connection.setReading(false)
             let (other, takenBack) = try await fill { try await upstream.send($0) }
             #expect(takenBack < length >> 21, "\(takenBack) MiB were taken for a client that takes nothing")
             try await connection.setReading(true)
             try await other.value
-            try await eventually(within: .seconds(300), "all has come back") { connection.received.count > length }
+            try await eventually("all has come back") { connection.received.count > length }
             await connection.close()
         }
         await upstream.stop()

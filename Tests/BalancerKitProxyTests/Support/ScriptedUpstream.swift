@@ -137,6 +137,8 @@ final class ScriptedUpstream: Sendable {
         private var number = 0
         private var count = 0
         private var bytes = ByteBuffer()
+        /// Bytes that have come since the connection was switched to another protocol: counted, not looked at. `nil` while it speaks HTTP.
+        private var tunneled: Int?
 
         init(_ upstream: ScriptedUpstream) {
             self.upstream = upstream
@@ -166,15 +168,19 @@ final class ScriptedUpstream: Sendable {
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             var buffer = self.unwrapInboundIn(data)
-            self.bytes.writeBuffer(&buffer)
-            while let (head, body, length) = self.next() {
+            if let tunneled = self.tunneled {
+                self.tunneled = tunneled + buffer.readableBytes
+            } else {
+                self.bytes.writeBuffer(&buffer)
+            }
+            while self.tunneled == nil, let (head, body, length) = self.next() {
                 self.bytes.moveReaderIndex(forwardBy: length)
                 let request = Request(head: head, body: body, connection: self.number, index: self.count)
                 self.count += 1
                 self.upstream.state.withLock { $0.requests.append(request) }
                 for action in self.upstream.script(request) { self.run(action, context) }
             }
-            let (number, pending) = (self.number, self.bytes.readableBytes)
+            let (number, pending) = (self.number, self.bytes.readableBytes + (self.tunneled ?? 0))
             self.upstream.state.withLock { $0.pending[number] = pending }
         }
 
@@ -210,7 +216,9 @@ final class ScriptedUpstream: Sendable {
 
         private func run(_ action: Action, _ context: ChannelHandlerContext) {
             switch action {
-            case .send(let text): context.writeAndFlush(self.wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
+            case .send(let text):
+                if text.hasPrefix("HTTP/1.1 101 ") { self.tunneled = 0 }
+                context.writeAndFlush(self.wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
             case .close: context.close(promise: nil)
             case .reset:
                 _ = (context.channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
