@@ -13,6 +13,8 @@ struct MonitorOutbox: Sendable {
 
     /// As many as Celery puts into one message.
     static let eventsPerMessage = 24
+    /// What an answer takes beside its body: names, headers, the places that they are kept in.
+    static let answerOverhead = 1024
 
     private let capacity: Int
     private let answerBytes: Int
@@ -25,7 +27,7 @@ struct MonitorOutbox: Sendable {
 
     /// - Parameters:
     ///   - capacity: how many events may wait.
-    ///   - answerBytes: how many bytes of answers may wait.
+    ///   - answerBytes: how many bytes of answers may wait, what each takes beside its body included.
     init(capacity: Int, answerBytes: Int = 8 << 20) {
         self.capacity = max(1, capacity)
         self.answerBytes = answerBytes
@@ -48,13 +50,16 @@ struct MonitorOutbox: Sendable {
     }
 
     mutating func add(_ answer: MonitorPublication) {
-        guard self.bytes + answer.message.body.count <= self.answerBytes else {
+        let cost = Self.cost(of: answer)
+        guard self.bytes + cost <= self.answerBytes else {
             self.dropped += 1
             return
         }
-        self.bytes += answer.message.body.count
+        self.bytes += cost
         self.answers.append(answer)
     }
+
+    private static func cost(of answer: MonitorPublication) -> Int { answer.message.body.count + Self.answerOverhead }
 
     /// Answers are for those who were there before the link was lost.
     mutating func forgetAnswers() {
@@ -79,7 +84,7 @@ struct MonitorOutbox: Sendable {
         var items: [Item] = []
         if let event = self.worker, !event.isOffline { items.append(.worker(event)) }
         while items.count < limit, let answer = self.answers.popFirst() {
-            self.bytes -= answer.message.body.count
+            self.bytes -= Self.cost(of: answer)
             items.append(.answer(answer))
         }
         while items.count < limit, !self.jobs.isEmpty {

@@ -1,13 +1,13 @@
 /// A pattern for names of nodes, from outside: a shell's, as Python's `fnmatch`, or a regular expression, as its `re.match`.
 ///
-/// Whoever sends it must not be able to occupy a thread with it, and a matcher that tries one way after the other can be. So the set of all
-/// positions that a part can reach is carried through the pattern: time is at most (pattern × name²), memory (name).
+/// Whoever sends it must not be able to occupy a thread with it, and a matcher that tries one way after the other can be. So all ways are
+/// gone at the same time, one scalar of the name after the other (K. Thompson, "Regular Expression Search Algorithm", 1968): time is at most
+/// (pattern × name), whatever is nested in what, and memory (pattern).
 ///
 /// Of regular expressions it knows literals, `.`, `[…]`, `*`, `+`, `?`, `|`, groups, `^`, `$` and `\d \w \s` with their opposites. A pattern
 /// with anything else matches nothing.
 struct NodePattern {
     private indirect enum Part {
-        case empty
         case one((Unicode.Scalar) -> Bool)
         case start
         case end
@@ -16,12 +16,14 @@ struct NodePattern {
         case optional(Part)
         /// Any number of times.
         case many(Part)
+        /// Once, or more often.
+        case some(Part)
     }
 
     private static let maximumLength = 256
     private static let maximumDepth = 16
 
-    private let part: Part
+    private let steps: [Step]
 
     /// `nil` when it is too long.
     init?(glob: String) {
@@ -44,7 +46,7 @@ struct NodePattern {
             default: parts.append(.one { $0 == scalar })
             }
         }
-        self.part = .sequence(parts + [.end])
+        self.steps = Self.steps(of: .sequence(parts + [.end]))
     }
 
     /// `nil` when it is too long, malformed, or uses what is not known here.
@@ -53,33 +55,88 @@ struct NodePattern {
         guard scanner.scalars.count <= Self.maximumLength, let part = Self.alternatives(&scanner, depth: 0), scanner.isAtEnd else {
             return nil
         }
-        self.part = part
+        self.steps = Self.steps(of: part)
+    }
+
+    // MARK: Matching
+
+    /// A pattern as a program: each step leads to the next one.
+    private enum Step {
+        /// Takes a scalar of the name.
+        case one((Unicode.Scalar) -> Bool)
+        case start
+        case end
+        /// Goes on here and there.
+        case fork(Int)
+        case jump(Int)
+        case matched
+    }
+
+    private static func steps(of part: Part) -> [Step] {
+        var steps: [Step] = []
+        self.add(part, to: &steps)
+        return steps + [.matched]
+    }
+
+    private static func add(_ part: Part, to steps: inout [Step]) {
+        let begin = steps.count
+        switch part {
+        case .one(let test): steps.append(.one(test))
+        case .start: steps.append(.start)
+        case .end: steps.append(.end)
+        case .sequence(let parts): for part in parts { self.add(part, to: &steps) }
+        case .either(let parts):
+            var jumps: [Int] = []
+            for part in parts.dropLast() {
+                let fork = steps.count
+                steps.append(.fork(fork))
+                self.add(part, to: &steps)
+                jumps.append(steps.count)
+                steps.append(.jump(0))
+                steps[fork] = .fork(steps.count)
+            }
+            if let last = parts.last { self.add(last, to: &steps) }
+            for jump in jumps { steps[jump] = .jump(steps.count) }
+        case .optional(let part):
+            steps.append(.fork(begin))
+            self.add(part, to: &steps)
+            steps[begin] = .fork(steps.count)
+        case .many(let part):
+            steps.append(.fork(begin))
+            self.add(part, to: &steps)
+            steps.append(.jump(begin))
+            steps[begin] = .fork(steps.count)
+        case .some(let part):
+            self.add(part, to: &steps)
+            steps.append(.fork(begin))
+        }
     }
 
     /// Whether the pattern matches from the name's beginning.
     func matches(_ name: String) -> Bool {
         let scalars = Array(name.unicodeScalars)
-        return !Self.reach(self.part, from: [0], scalars).isEmpty
-    }
-
-    /// The positions that are reached from any of those.
-    private static func reach(_ part: Part, from positions: Set<Int>, _ name: [Unicode.Scalar]) -> Set<Int> {
-        if positions.isEmpty { return [] }
-        switch part {
-        case .empty: return positions
-        case .one(let test): return Set(positions.lazy.filter { $0 < name.count && test(name[$0]) }.map { $0 + 1 })
-        case .start: return positions.intersection([0])
-        case .end: return positions.intersection([name.count])
-        case .sequence(let parts): return parts.reduce(positions) { self.reach($1, from: $0, name) }
-        case .either(let parts): return parts.reduce(into: []) { $0.formUnion(self.reach($1, from: positions, name)) }
-        case .optional(let part): return positions.union(self.reach(part, from: positions, name))
-        case .many(let part):
-            var (all, new) = (positions, positions)
-            while !new.isEmpty {
-                new = self.reach(part, from: new, name).subtracting(all)
-                all.formUnion(new)
+        /// Steps that wait for a scalar.
+        var waiting: [Int] = []
+        var open = [0]
+        var position = 0
+        while true {
+            var isSeen = [Bool](repeating: false, count: self.steps.count)
+            waiting.removeAll(keepingCapacity: true)
+            while let step = open.popLast() {
+                guard !isSeen[step] else { continue }
+                isSeen[step] = true
+                switch self.steps[step] {
+                case .one: waiting.append(step)
+                case .start: if position == 0 { open.append(step + 1) }
+                case .end: if position == scalars.count { open.append(step + 1) }
+                case .fork(let other): open += [step + 1, other]
+                case .jump(let other): open.append(other)
+                case .matched: return true
+                }
             }
-            return all
+            guard position < scalars.count, !waiting.isEmpty else { return false }
+            for step in waiting { if case .one(let test) = self.steps[step], test(scalars[position]) { open.append(step + 1) } }
+            position += 1
         }
     }
 
@@ -102,7 +159,7 @@ struct NodePattern {
             if scanner.take("*") {
                 part = .many(part)
             } else if scanner.take("+") {
-                part = .sequence([part, .many(part)])
+                part = .some(part)
             } else if scanner.take("?") {
                 part = .optional(part)
             }

@@ -77,14 +77,21 @@ import Testing
     }
 
     @Test func `answers are bounded by their bytes, and forgotten with the link`() {
-        var outbox = MonitorOutbox(capacity: 1, answerBytes: 10)
+        let room = MonitorOutbox.answerOverhead
+        var outbox = MonitorOutbox(capacity: 1, answerBytes: 2 * room + 10)
         outbox.add(Self.answer(bytes: 8))
         outbox.add(Self.answer(bytes: 3))
         #expect(outbox.dropped == 1)
         outbox.forgetAnswers()
         #expect(outbox.dropped == 2)
-        outbox.add(Self.answer(bytes: 10))
-        #expect(outbox.next() == [.answer(Self.answer(bytes: 10))])
+        outbox.add(Self.answer(bytes: room + 10))
+        #expect(outbox.next() == [.answer(Self.answer(bytes: room + 10))])
+    }
+
+    @Test func `short answers are bounded by their number`() {
+        var outbox = MonitorOutbox(capacity: 1)
+        for _ in 0..<100_000 { outbox.add(Self.answer(bytes: 30)) }
+        #expect((1..<20_000).contains(100_000 - outbox.dropped))
     }
 
     @Test func `heartbeats do not queue up, and the last word of a worker is that it ends`() {
@@ -133,6 +140,18 @@ import Testing
     ])
     func `a regular expression matches from the name's beginning`(_ pattern: String, _ matches: Bool) {
         #expect((NodePattern(regularExpression: pattern)?.matches("w1@host") ?? false) == matches)
+    }
+
+    @Test func `repetitions within each other cost no more than beside each other`() {
+        let name = String(repeating: "a", count: 190) + "@host"
+        func nested(_ innermost: String, _ sign: String) -> String {
+            String(repeating: "(", count: 15) + innermost + String(repeating: ")\(sign)", count: 15)
+        }
+        #expect(NodePattern(regularExpression: nested("b+", "+"))?.matches(name) == false)
+        #expect(NodePattern(regularExpression: nested("a+", "+") + "b")?.matches(name) == false)
+        #expect(NodePattern(regularExpression: nested("a*", "*") + "@host$")?.matches(name) == true)
+        #expect(NodePattern(regularExpression: nested("a?", "*") + "$")?.matches(name) == false)
+        #expect(NodePattern(regularExpression: "(()*)*(^)*a+(@|b)*host($)+")?.matches(name) == true)
     }
 
     @Test func `a pattern that would take a backtracking matcher for ever takes no time, and a long or deep one is refused`() {
