@@ -69,6 +69,24 @@ import Testing
         server.stop()
     }
 
+    @Test func `a length that is no length of an item is an error, however long items may be`() async throws {
+        for length in ["9223372036854775807", "9223372036854775806", "9223372036854775805", "18446744073709551615", "1073741825"] {
+            let server = try ScriptedServer { line, _ in
+                line.hasPrefix("gets") ? .bytes("VALUE n:v:k 0 \(length) 7\r\n42\r\nEND\r\n") : .silence
+            }
+            var configuration = MemcachedConfiguration()
+            configuration.replyTimeout = .seconds(10)
+            configuration.maximumItemSize = .max
+            let store = try MemcachedCacheStore(server.url, configuration: configuration)
+            let error = await #expect(throws: CacheError.self) {
+                try await store.read([CacheKey(namespace: "n", name: "k")], epochs: [])
+            }
+            #expect(error?.code == .storeUnavailable, "\(length)")
+            await store.shutdown()
+            server.stop()
+        }
+    }
+
     private func expectError(_ command: CommandUnderTest, _ reply: ScriptedServer.Reply, _ what: String) async throws {
         let isHealed = Locked(false)
         let server = try command.server { isHealed.withLock { $0 } ? .bytes(command.success) : reply }

@@ -31,7 +31,8 @@ final class ServerPool {
     init(_ servers: [ServiceURL.Host], _ configuration: MemcachedConfiguration) {
         self.ring = KetamaRing(servers)
         self.connections = servers.map { ServerConnection($0, configuration) }
-        self.maximumItemSize = max(configuration.maximumItemSize, 0)
+        // No server takes `-I` beyond a gigabyte. What it says of a length must stay a number when ends of lines are added.
+        self.maximumItemSize = min(max(configuration.maximumItemSize, 0), 1 << 30)
     }
 
     func name(of server: Int) -> String {
