@@ -38,9 +38,9 @@ enum ByteRanges: Equatable, Sendable {
                 return
             }
             parts.append(range)
-            // Cannot overflow: each is at most a file's length, and more than the length in all is not gone on with.
-            total += range.upperBound - range.lowerBound
-            guard total <= length else {
+            let (sum, overflow) = total.addingReportingOverflow(range.upperBound - range.lowerBound)
+            total = sum
+            guard !overflow, total <= length else {
                 self = .whole
                 return
             }

@@ -21,6 +21,8 @@ import Testing
         // More than the file in all, or more parts than are allowed.
         ("bytes=0-,0-", 19, .whole), ("bytes=0-0,2-2,4-4,6-6,8-8", 19, .whole),
         ("bytes=0-0,2-2,4-4,6-6", 19, .parts([0..<1, 2..<3, 4..<5, 6..<7])),
+        // A length that twice is no number.
+        ("bytes=0-,0-", .max, .whole), ("bytes=-9223372036854775807", .max, .parts([0..<Int64.max])),
         ("bytes=0-", 0, .whole), ("bytes=0-5", 0, .whole), ("bytes=-5", 0, .whole), ("bytes=1-", 0, .unsatisfiable),
     ]
 
@@ -106,5 +108,22 @@ import Testing
         ] {
             #expect(HTTPDate.seconds(Array(text.utf8)) == nil, "\(text)")
         }
+    }
+}
+
+@Suite struct FileAnswerTests {
+    @Test func `ranges that with what stands between them have no length as a number are answered with the whole file`() throws {
+        var head = "GET / HTTP/1.1\r\nHost: a\r\nRange: bytes=0-4611686018427387903,4611686018427387904-\r\n\r\n"
+        let answer = try head.withUTF8 { text in
+            let bytes = UnsafeRawBufferPointer(text)
+            var parser = RequestHeadParser(limits: HeadLimits())
+            _ = try parser.parse(bytes)
+            let status = Descriptor.Status(kind: .file, size: .max, modified: 1, modifiedNanosecond: 0, identity: 1)
+            return FileAnswer(
+                FileRequest(parser.head, bytes), StaticFiles(directory: "/"), name: Array("a.txt".utf8), status, boundary: { "b" })
+        }
+        #expect(answer.status == 200)
+        #expect(answer.body == [.file(0..<Int64.max)])
+        #expect(answer.length == .max)
     }
 }
