@@ -23,7 +23,7 @@ final class RequestRecord {
     init(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer, from client: ClientAddress, _ observers: RequestObservers, at now: Instant) {
         let path = head.target.map { $0.lacksPath ? 0..<0 : $0.path } ?? 0..<0
         self.method = String(decoding: bytes[head.methodName], as: UTF8.self)
-        self.path = path.isEmpty ? "/" : String(decoding: bytes[path.prefix(Self.shownPathLength)], as: UTF8.self)
+        self.path = path.isEmpty ? "/" : Self.shown(bytes[path.prefix(Self.shownPathLength)])
         self.client = client.text
         self.startedAt = now
         self.observers = observers
@@ -38,6 +38,16 @@ final class RequestRecord {
         span.attributes["client.address"] = self.client
         self.span = span
         self.traceFields = TraceContext.fields(of: span, tracer)
+    }
+
+    /// The path as printable ASCII: what else there is, and quotes, are escaped as in a URL. Some of it ends lines, turns text around, or
+    /// commands a terminal.
+    private static func shown(_ path: Slice<UnsafeRawBufferPointer>) -> String {
+        func isPlain(_ byte: UInt8) -> Bool { (0x21...0x7E).contains(byte) && byte != UInt8(ascii: "\"") }
+        guard path.allSatisfy(isPlain) else {
+            return String(decoding: path.flatMap { isPlain($0) ? [$0] : PercentEncoding.escaped($0) }, as: UTF8.self)
+        }
+        return String(decoding: path, as: UTF8.self)
     }
 
     /// Tells of the request. The first call counts.

@@ -31,6 +31,19 @@ import Tracing
         await upstream.stop()
     }
 
+    @Test func `a path cannot write into the log what a terminal or a reader of lines takes for something else`() async throws {
+        let upstream = try await ScriptedUpstream.start()
+        var configuration = configuration(upstream.port)
+        configuration.accessLog = .info
+        try await withProxy(configuration) { (proxy: RunningProxy) async throws in
+            // C1's control sequence introducer, the next line, a line separator, what turns the text around; a quote.
+            _ = try await proxy.ask(get(target: "/a\u{9B}31m\u{85}\u{2028}\u{202E}\"x\"%0ab"))
+            let line = try await proxy.log.first("the request's line") { $0.hasPrefix("info request [") }
+            #expect(line.contains("\"path\": /a%C2%9B31m%C2%85%E2%80%A8%E2%80%AE%22x%22%0ab"), "\(line)")
+        }
+        await upstream.stop()
+    }
+
     @Test func `refused, unanswered and abandoned requests have their line too`() async throws {
         let silent = try await ScriptedUpstream.start { _ in [] }
         let closed = try await ScriptedUpstream.closedPort()
