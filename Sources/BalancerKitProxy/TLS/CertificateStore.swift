@@ -39,7 +39,10 @@ final class CertificateStore: Sendable {
         var entries: [(names: [String], value: NIOSSLContext)] = []
         for certificate in self.settings.certificates { entries.append((certificate.serverNames, try self.context(of: certificate))) }
         let contexts = Contexts(entries)
-        self.state.withLock { $0.contexts = contexts }
+        self.state.withLock { state in
+            // Somebody else may have read the files meanwhile, and seen more of what was written.
+            if state.stamps == stamps || state.contexts == nil { state.contexts = contexts }
+        }
     }
 
     /// Reads all files if one has changed since they were tried last. True when they were.

@@ -1,4 +1,6 @@
 import BalancerKit
+import Foundation
+import NIOPosix
 import ScaleTesting
 import Testing
 
@@ -255,6 +257,31 @@ import Testing
             try directory.write("site.pem", TestCertificates.two.chain)
             try await eventually("the new files are shown") { try await Self.shown(proxy) == TestCertificates.two.der }
         }
+    }
+
+    @Test func `a reading that takes long does not put back what a later one has replaced`() async throws {
+        let directory = try TestDirectory()
+        try directory.write(TestCertificates.one, as: "site")
+        let store = CertificateStore(ProxyTLS(chainFile: directory("site.pem"), keyFile: directory("site.key")))
+        try store.load()
+        // A pipe holds the first reading up, in the middle of the file.
+        try FileManager.default.moveItem(atPath: directory("site.pem"), toPath: directory("old.pem"))
+        #expect(mkfifo(directory("site.pem"), 0o600) == 0)
+        async let slow: Void = NIOThreadPool.singleton.runIfActive { try store.load() }
+        let pipe = try await eventually("the pipe is read") {
+            let descriptor = open(directory("site.pem"), O_WRONLY | O_NONBLOCK | O_CLOEXEC)
+            return descriptor >= 0 ? FileHandle(fileDescriptor: descriptor, closeOnDealloc: true) : nil
+        }
+        try FileManager.default.moveItem(atPath: directory("site.pem"), toPath: directory("pipe"))
+        try directory.write(TestCertificates.two, as: "site")
+        try store.load()
+        let context = try #require(store.context(for: nil))
+        try directory.write("site.key", TestCertificates.one.key)
+        try pipe.write(contentsOf: Data(TestCertificates.one.chain.utf8))
+        try pipe.close()
+        try await slow
+        #expect(store.context(for: nil) === context)
+        directory.remove()
     }
 
     @Test func `a proxy whose files cannot be used does not start`() async throws {
