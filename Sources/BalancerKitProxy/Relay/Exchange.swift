@@ -161,6 +161,12 @@ extension Exchange {
     func clientGone() {
         guard !self.state.isFinished else { return }
         let endpoint = self.endpointForRecord
+        if self.tunnel != nil {
+            // What the client has said before is still said: TLS ends both directions at once, so that there is no half that goes on.
+            let upstream = self.upstream
+            self.upstream = nil
+            upstream?.closeAfterWriting(at: self.worker.now())
+        }
         _ = self.giveUpUpstream()
         self.worker.tally.clientGone()
         // nginx's status for it, which nobody is sent.

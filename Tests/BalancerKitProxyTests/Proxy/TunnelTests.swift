@@ -96,6 +96,25 @@ private enum WebSocket {
         await upstream.stop()
     }
 
+    @Test func `what a client says before it leaves reaches the upstream, over TLS as well`() async throws {
+        let directory = try TestDirectory()
+        let upstream = try await WebSocket.server()
+        var configuration = Self.configuration(upstream)
+        configuration.tls = try TLSTests.tls(directory, [("one", TestCertificates.one, [])])
+        try await withProxy(configuration) { (proxy: RunningProxy) async throws in
+            let connection = try await TLSClient().connect(proxy)
+            try await connection.send(WebSocket.request)
+            #expect(try await connection.response().status == 101)
+            let length = 1 << 20
+            try await connection.send(String(repeating: "x", count: length))
+            await connection.close()
+            try await eventually("all of it is there") { upstream.pendingBytes() == length }
+            try await eventually("the upstream is let go") { upstream.openConnectionCount == 0 }
+        }
+        await upstream.stop()
+        directory.remove()
+    }
+
     @Test func `an upstream that ends first leaves the client its word`() async throws {
         let upstream = try await WebSocket.server()
         try await withProxy(Self.configuration(upstream)) { (proxy: RunningProxy) async throws in
