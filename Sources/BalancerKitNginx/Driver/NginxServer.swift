@@ -61,8 +61,8 @@ public final class NginxServer: Service, Sendable {
     public func run() async throws {
         let proxy = try self.begin()
         defer { self.state.withLock { $0.hasEnded = true } }
+        try await self.test(proxy)
         try self.write(proxy, to: "nginx.conf")
-        try await self.test("nginx.conf")
         let process = try ChildProcess(
             self.executable, ["-p", self.directory, "-c", self.path("nginx.conf"), "-g", "daemon off;"], errors: self.path("stderr.log"))
         self.state.withLock { $0.process = process }
@@ -119,17 +119,18 @@ public final class NginxServer: Service, Sendable {
     public func reload(_ proxy: ProxyConfiguration) async throws {
         try await self.started()
         guard let process = self.state.withLock({ $0.process }) else { return }
+        try await self.test(proxy)
         try self.write(proxy, to: "next.conf")
-        try await self.test("next.conf")
         guard rename(self.path("next.conf"), self.path("nginx.conf")) == 0 else {
             throw NginxError(code: .notStarted, message: "cannot put the file in place: \(self.path("nginx.conf"))")
         }
-        let before = self.contents("error.log")?.utf8.count ?? 0
+        let log = MasterLog(path: self.path("error.log"), processID: process.processID)
+        let before = log.end
         process.signal(SIGHUP)
         try await self.wait("nginx has not reloaded") {
-            let news = String(decoding: (self.contents("error.log") ?? "").utf8.dropFirst(before), as: UTF8.self)
+            let news = log.lines(from: before)
             if let line = Self.complaint(in: news) { throw NginxError(code: .rejected, message: line) }
-            return news.contains("start worker process")
+            return news.contains { $0.contains(": start worker process ") }
         }
         self.state.withLock { $0.proxy = proxy }
     }
@@ -138,9 +139,9 @@ public final class NginxServer: Service, Sendable {
 
     private func path(_ name: String) -> String { "\(self.directory)/\(name)" }
 
-    private func write(_ proxy: ProxyConfiguration, to name: String) throws(NginxError) {
+    private func write(_ proxy: ProxyConfiguration, to name: String, pid: String = "nginx.pid") throws(NginxError) {
         var places = NginxFile.Places()
-        places.pid = self.path("nginx.pid")
+        places.pid = self.path(pid)
         places.errorLog = self.path("error.log")
         places.temporary = self.directory
         let text = try NginxFile(proxy, places: places).text
@@ -159,12 +160,9 @@ public final class NginxServer: Service, Sendable {
     // MARK: What nginx says
 
     /// `nginx -t`. It would overwrite the process id of the one that runs, so that it gets a place of its own.
-    private func test(_ name: String) async throws(NginxError) {
-        let text = (self.contents(name) ?? "").replacingOccurrences(of: self.path("nginx.pid"), with: self.path("test.pid"))
+    private func test(_ proxy: ProxyConfiguration) async throws(NginxError) {
         let trial = self.path("test.conf")
-        guard FileManager.default.createFile(atPath: trial, contents: Data(text.utf8)) else {
-            throw NginxError(code: .unreadable, message: "cannot write \"\(trial)\"")
-        }
+        try self.write(proxy, to: "test.conf", pid: "test.pid")
         let process = try ChildProcess(self.executable, ["-t", "-q", "-p", self.directory, "-c", trial], errors: self.path("test.log"))
         guard await process.status() != 0 else { return }
         throw NginxError(code: .rejected, message: self.lastWords("test.log") ?? "nginx refuses the file and does not say why")
@@ -172,12 +170,12 @@ public final class NginxServer: Service, Sendable {
 
     private func lastWords(_ name: String) -> String? {
         guard let text = self.contents(name) else { return nil }
-        return Self.complaint(in: text) ?? text.split(separator: "\n").last.map(String.init)
+        return Self.complaint(in: text.split(separator: "\n")) ?? text.split(separator: "\n").last.map(String.init)
     }
 
     /// The last message of level emerg or worse, without what stands before it.
-    private static func complaint(in text: String) -> String? {
-        let lines = text.split(separator: "\n").filter { $0.contains("[emerg]") || $0.contains("[alert]") || $0.contains("[crit]") }
+    private static func complaint(in lines: [Substring]) -> String? {
+        let lines = lines.filter { $0.contains("[emerg]") || $0.contains("[alert]") || $0.contains("[crit]") }
         // The last line says only that there were others.
         guard let line = lines.last(where: { !$0.contains("still could not bind()") }) ?? lines.last else { return nil }
         guard let level = line.range(of: "] ") else { return String(line) }

@@ -84,6 +84,49 @@ import Testing
         await upstream.stop()
     }
 
+    @Test func `a reload is seen among what requests write into a log of any length`() async throws {
+        let second = try await ScriptedUpstream.start { _ in [.send(ok("second"))] }
+        let port = try await ScriptedUpstream.closedPort()
+        let scratch = try Scratch()
+        // Longer than a file that is read whole.
+        #expect(FileManager.default.createFile(atPath: "\(scratch.path)/error.log", contents: nil))
+        #expect(truncate("\(scratch.path)/error.log", off_t(Inclusion.mostBytes) + 1) == 0)
+        var failing = Self.proxy(port, to: 1)
+        // Of a socket that is not there a worker says [crit].
+        failing.routes = [ProxyRoute(prefix: "/", upstream: .init(endpoints: [Endpoint(unixPath: "\(scratch.path)/none")]))]
+        let server = try NginxServer(failing, directory: scratch.path)
+        try await Self.with(server) { [failing] in
+            try await withThrowingTaskGroup { tasks in
+                tasks.addTask { while !Task.isCancelled { _ = try? await Self.ask(port) } }
+                for _ in 0..<5 { try await server.reload(failing) }
+                tasks.cancelAll()
+            }
+            try await server.reload(Self.proxy(port, to: second.port))
+            try await eventually("the new settings hold") { try await Self.ask(port).body == "second" }
+        }
+        await second.stop()
+    }
+
+    @Test func `what the main process says is told apart from what others say, from anywhere on`() throws {
+        let scratch = try Scratch()
+        let before = "2026/01/31 23:59:58 [notice] 17#17: signal 1 (SIGHUP) received\n"
+        let new = """
+            2026/01/31 23:59:59 [crit] 18#18: *1 connect() to unix:/x failed (2: No such file or directory)
+            2026/01/31 23:59:59 [emerg] 17#17: bind() failed
+            2026/01/31 23:59:59 [notice] 170#17: start worker process 1
+            [] 17#17: half
+            """
+        let log = MasterLog(path: try scratch.write("error.log", before), processID: 17)
+        let end = log.end
+        #expect(end == before.utf8.count)
+        #expect(log.lines(from: end) == [])
+        _ = try scratch.write("error.log", before + new)
+        #expect(log.lines(from: end) == ["2026/01/31 23:59:59 [emerg] 17#17: bind() failed"])
+        _ = try scratch.write("error.log", String(before.dropFirst(5)))
+        #expect(log.lines(from: end).count == 1, "the log was made anew")
+        #expect(MasterLog(path: "\(scratch.path)/none", processID: 17).lines(from: 0) == [])
+    }
+
     @Test func `a port in use is told in nginx's words`() async throws {
         let occupant = try await ScriptedUpstream.start()
         let scratch = try Scratch()
