@@ -78,6 +78,48 @@ private typealias Request = SameAnswers.Request
         await upstream.stop()
     }
 
+    @Test func `requests in flight are limited by their key, until one has ended`() async throws {
+        let upstream = try await ScriptedUpstream.start { $0.line.contains("/slow") ? [] : [.send(ok("hello"))] }
+        let text = """
+            limit_conn_zone $host zone=flights:1m;
+            server {
+                listen 127.0.0.1:{port};
+                location / {
+                    limit_conn flights 2; limit_conn_status 429;
+                    proxy_pass http://127.0.0.1:\(upstream.port); proxy_set_header Host $host;
+                }
+                location /free/ { proxy_pass http://127.0.0.1:\(upstream.port); proxy_set_header Host $host; }
+            }
+            """
+        let statuses = try await SameAnswers.compare(text) { port in
+            func status(_ request: Request) async throws -> Int {
+                let connection = try await RawConnection.connect(port)
+                try await connection.send(request.text)
+                defer { connection.closeLater() }
+                return try await connection.response().status
+            }
+            var statuses = [try await status(Request("/"))]
+            let asked = upstream.requests.count
+            var flights: [RawConnection] = []
+            for count in 1...2 {
+                flights.append(try await RawConnection.connect(port))
+                try await flights[count - 1].send(Request("/slow").text)
+                try await eventually("\(count) under way") { upstream.requests.count == asked + count }
+            }
+            for request in [
+                Request("/"), Request("/slow"), Request("/", host: "A.example:80"), Request("/", host: "b.example"), Request("/free/"),
+            ] {
+                statuses.append(try await status(request))
+            }
+            await flights[0].close()
+            statuses.append(try await eventually("there is room") { try await status(Request("/")) == 200 ? 200 : nil })
+            await flights[1].close()
+            return statuses
+        }
+        #expect(statuses == [200, 429, 429, 429, 200, 200, 200])
+        await upstream.stop()
+    }
+
     @Test(arguments: [
         "hash $request_uri;", "hash $arg_k;", "hash $http_x_key consistent;", "hash \"${host}-$uri-$arg_k\" consistent;", "ip_hash;",
         "least_conn;", "",

@@ -46,6 +46,16 @@ struct SameAnswers {
         _ text: String, _ requests: [Request], fields: [String] = ["Location"], isRendered: Bool = true,
         sourceLocation: SourceLocation = #_sourceLocation
     ) async throws -> [Answer] {
+        try await self.compare(text, isRendered: isRendered, sourceLocation: sourceLocation) { try await Self.ask($0, requests, fields) }
+    }
+
+    /// Compares what a conversation with each of them comes to.
+    ///
+    /// - Parameter converse: is given the port.
+    static func compare<Outcome: Equatable & Sendable>(
+        _ text: String, isRendered: Bool = true, sourceLocation: SourceLocation = #_sourceLocation,
+        _ converse: @Sendable (Int) async throws -> [Outcome]
+    ) async throws -> [Outcome] {
         let (first, second) = (try await ScriptedUpstream.closedPort(), try await ScriptedUpstream.closedPort())
         let written = text.replacingOccurrences(of: "{port}", with: "\(first)")
         let site = try NginxConfiguration(parsing: written.utf8, file: "FILE", context: .http)
@@ -53,20 +63,21 @@ struct SameAnswers {
         // Each of several processes would take turns of its own.
         (rendered.port, rendered.threads) = (second, 1)
         let renderedText = try NginxFile(rendered).text
-        let byNginx = try await RunningNginx.with(written, port: first) { try await Self.ask(first, requests, fields) }
+        let byNginx = try await RunningNginx.with(written, port: first) { try await converse(first) }
         var embedded = site.proxy
         (embedded.threads, embedded.port) = (1, 0)
         embedded.accessLog = nil
-        let byProxy = try await withProxy(embedded) { running in try await Self.ask(running.port, requests, fields) }
-        for (index, request) in requests.enumerated() {
-            #expect(byProxy[index] == byNginx[index], "\(request): the embedded proxy, nginx", sourceLocation: sourceLocation)
+        let byProxy = try await withProxy(embedded) { running in try await converse(running.port) }
+        try #require(byProxy.count == byNginx.count, sourceLocation: sourceLocation)
+        for index in byNginx.indices {
+            #expect(byProxy[index] == byNginx[index], "answer \(index): the embedded proxy, nginx", sourceLocation: sourceLocation)
         }
         guard isRendered else { return byNginx }
-        let byRendered = try await RunningNginx.with(renderedText, isWhole: true, port: second) {
-            try await Self.ask(second, requests, fields)
-        }
-        for (index, request) in requests.enumerated() {
-            #expect(byRendered[index] == byNginx[index], "\(request): nginx with the rendered file, nginx", sourceLocation: sourceLocation)
+        let byRendered = try await RunningNginx.with(renderedText, isWhole: true, port: second) { try await converse(second) }
+        try #require(byRendered.count == byNginx.count, sourceLocation: sourceLocation)
+        for index in byNginx.indices {
+            #expect(
+                byRendered[index] == byNginx[index], "answer \(index): nginx with the rendered file, nginx", sourceLocation: sourceLocation)
         }
         return byNginx
     }

@@ -72,6 +72,11 @@ final class RawConnection: Sendable {
         try? await self.channel.close().get()
     }
 
+    /// Closes without waiting for it.
+    func closeLater() {
+        self.channel.close(promise: nil)
+    }
+
     /// Closes the write side only.
     func finishSending() async {
         try? await self.channel.close(mode: .output).get()
