@@ -49,6 +49,9 @@ actor AMQPConnection {
     private var assembler = ContentAssembler()
     private var heartbeat: Duration = .seconds(60)
     private var confirms = false
+    private var unsettled = UnsettledDeliveries()
+    /// Whether what comes is settled by us, all of it.
+    private var acknowledges = true
 
     static let channel: amqp_channel_t = 1
 
@@ -188,6 +191,7 @@ actor AMQPConnection {
             _ = amqp_channel_open(handle.state, Self.channel)
             try handle.check("channel.open")
             self.assembler = ContentAssembler()
+            self.unsettled = UnsettledDeliveries()
             if self.confirms {
                 _ = amqp_confirm_select(handle.state, Self.channel)
                 try handle.check("confirm.select")
@@ -266,17 +270,8 @@ actor AMQPConnection {
         self.confirms = true
     }
 
-    /// A message on its way.
-    struct Outgoing: Sendable {
-        var exchange: String
-        var routingKey: String
-        var message: Message
-        var messageID: String?
-        var isMandatory: Bool
-    }
-
     /// Publishes what `next` gives, in its order, until it gives nothing. What was not sent when it fails is not confirmed.
-    func publish(_ next: () -> [Outgoing]) throws(AMQPFailure) {
+    func publish(_ next: () -> [AMQPOutgoing]) throws(AMQPFailure) {
         while true {
             let batch = next()
             if batch.isEmpty { return }
@@ -285,19 +280,15 @@ actor AMQPConnection {
     }
 
     /// Publishes messages in their order.
-    func publish(_ messages: [Outgoing]) throws(AMQPFailure) {
+    func publish(_ messages: [AMQPOutgoing]) throws(AMQPFailure) {
         guard let handle = self.handle else { throw .lost("it is closed") }
-        for outgoing in messages {
-            var properties = AMQPHandle.properties(of: outgoing, self.arena)
-            let status = amqp_basic_publish(
-                handle.state, Self.channel, self.arena.bytes(outgoing.exchange), self.arena.bytes(outgoing.routingKey),
-                outgoing.isMandatory ? 1 : 0, 0, &properties, self.arena.bytes(outgoing.message.body))
-            self.arena.reset()
-            guard status == AMQP_STATUS_OK.rawValue else {
-                let failure = AMQPFailure.status("basic.publish", status)
-                self.lose(failure)
-                throw failure
+        do {
+            try handle.batchingWrites { () throws(AMQPFailure) in
+                for outgoing in messages { try handle.publish(outgoing, on: Self.channel, self.arena) }
             }
+        } catch {
+            self.lose(error)
+            throw error
         }
     }
 
@@ -311,8 +302,10 @@ actor AMQPConnection {
         }
     }
 
-    /// - Parameter acknowledges: whether deliveries are settled; otherwise the server forgets them as it sends them.
+    /// - Parameter acknowledges: whether deliveries are settled; otherwise the server forgets them as it sends them, and those of this
+    ///   connection are not listed any more.
     func consume(_ queue: String, tag: String, acknowledges: Bool = true) throws(AMQPFailure) {
+        if !acknowledges { self.acknowledges = false }
         try self.call("basic.consume") { handle, arena throws(AMQPFailure) in
             _ = amqp_basic_consume(
                 handle.state, Self.channel, arena.bytes(queue), arena.bytes(tag), 0, acknowledges ? 0 : 1, 0, arena.table([:]))
@@ -327,26 +320,16 @@ actor AMQPConnection {
         }
     }
 
-    /// What becomes of a delivery.
-    enum Settlement: Sendable {
-        case acknowledge(UInt64)
-        case giveBack(UInt64)
-    }
-
     /// Settles deliveries of this connection. The server does not answer.
-    func settle(_ settlements: [Settlement]) throws(AMQPFailure) {
+    func settle(_ settlements: [AMQPSettlement]) throws(AMQPFailure) {
         guard let handle = self.handle else { throw .lost("it is closed") }
-        for settlement in settlements {
-            let status: Int32 =
-                switch settlement {
-                case .acknowledge(let tag): amqp_basic_ack(handle.state, Self.channel, tag, 0)
-                case .giveBack(let tag): amqp_basic_nack(handle.state, Self.channel, tag, 0, 1)
-                }
-            guard status == AMQP_STATUS_OK.rawValue else {
-                let failure = AMQPFailure.status("basic.ack", status)
-                self.lose(failure)
-                throw failure
+        do {
+            try handle.batchingWrites { () throws(AMQPFailure) in
+                for word in self.unsettled.settle(settlements) { try handle.write(word, on: Self.channel) }
             }
+        } catch {
+            self.lose(error)
+            throw error
         }
     }
 
@@ -407,6 +390,7 @@ actor AMQPConnection {
         switch method.id {
         case scale_amqp_basic_deliver:
             let deliver = decoded.assumingMemoryBound(to: amqp_basic_deliver_t.self).pointee
+            if self.acknowledges { self.unsettled.arrived(deliver.delivery_tag) }
             try self.assembler.method(
                 .deliver(
                     tag: deliver.delivery_tag, consumer: AMQPFields.text(deliver.consumer_tag), isRedelivered: deliver.redelivered != 0,

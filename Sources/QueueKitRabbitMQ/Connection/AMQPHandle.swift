@@ -60,6 +60,26 @@ final class AMQPHandle: @unchecked Sendable {
         _ = shutdown(socket, Int32(SHUT_RDWR))
     }
 
+    /// Runs `body`, whose writes leave in as few packets as they fit into, and all of them by its end.
+    ///
+    /// rabbitmq-c writes each frame by itself: without this the server would be woken for every message and every acknowledgement of a batch.
+    func batchingWrites<Result>(_ body: () throws(AMQPFailure) -> Result) throws(AMQPFailure) -> Result {
+        self.holdPackets(true)
+        defer { self.holdPackets(false) }
+        return try body()
+    }
+
+    /// A socket that does not know this sends at once, as ever.
+    private func holdPackets(_ isHolding: Bool) {
+        var value: Int32 = isHolding ? 1 : 0
+        #if canImport(Darwin)
+        let option = TCP_NOPUSH
+        #else
+        let option = TCP_CORK
+        #endif
+        setsockopt(self.descriptor, Int32(IPPROTO_TCP), option, &value, socklen_t(MemoryLayout<Int32>.size))
+    }
+
     func setTimeout(_ timeout: Duration) {
         var limit = Self.limit(timeout)
         amqp_set_rpc_timeout(self.state, &limit)
@@ -82,6 +102,27 @@ final class AMQPHandle: @unchecked Sendable {
         } catch .refused(let code, let text) {
             throw .lost("the server refused with \(code): \(text)")
         }
+    }
+
+    // MARK: Writing
+
+    func publish(_ outgoing: AMQPOutgoing, on channel: amqp_channel_t, _ arena: AMQPArena) throws(AMQPFailure) {
+        defer { arena.reset() }
+        var properties = Self.properties(of: outgoing, arena)
+        let status = amqp_basic_publish(
+            self.state, channel, arena.bytes(outgoing.exchange), arena.bytes(outgoing.routingKey), outgoing.isMandatory ? 1 : 0, 0,
+            &properties, arena.bytes(outgoing.message.body))
+        guard status == AMQP_STATUS_OK.rawValue else { throw .status("basic.publish", status) }
+    }
+
+    func write(_ word: UnsettledDeliveries.Word, on channel: amqp_channel_t) throws(AMQPFailure) {
+        let status: Int32 =
+            switch word {
+            case .acknowledge(let tag): amqp_basic_ack(self.state, channel, tag, 0)
+            case .acknowledgeAllUpTo(let tag): amqp_basic_ack(self.state, channel, tag, 1)
+            case .giveBack(let tag): amqp_basic_nack(self.state, channel, tag, 0, 1)
+            }
+        guard status == AMQP_STATUS_OK.rawValue else { throw .status("basic.ack", status) }
     }
 
     // MARK: Answers
@@ -139,8 +180,9 @@ final class AMQPHandle: @unchecked Sendable {
 
     // MARK: Properties
 
-    static func properties(of outgoing: AMQPConnection.Outgoing, _ arena: AMQPArena) -> amqp_basic_properties_t {
-        let source = outgoing.message.properties
+    static func properties(of outgoing: AMQPOutgoing, _ arena: AMQPArena) -> amqp_basic_properties_t {
+        let message = outgoing.message
+        let source = message.properties
         var properties = amqp_basic_properties_t()
         var flags = AMQP_BASIC_DELIVERY_MODE_FLAG | AMQP_BASIC_PRIORITY_FLAG | AMQP_BASIC_HEADERS_FLAG
         func set(_ field: inout amqp_bytes_t, _ text: String?, _ flag: Int32) {
@@ -157,7 +199,7 @@ final class AMQPHandle: @unchecked Sendable {
         set(&properties.message_id, outgoing.messageID, AMQP_BASIC_MESSAGE_ID_FLAG)
         properties.delivery_mode = UInt8(clamping: source.deliveryMode)
         properties.priority = UInt8(clamping: source.priority)
-        properties.headers = arena.table(outgoing.message.headers)
+        properties.headers = arena.table(message.headers)
         properties._flags = UInt32(bitPattern: flags)
         return properties
     }

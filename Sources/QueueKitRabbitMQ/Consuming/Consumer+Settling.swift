@@ -26,7 +26,7 @@ extension Consumer {
     }
 
     /// Tells the server what becomes of a message; `false` when the connection over which it came is gone.
-    private func write(_ settlement: AMQPConnection.Settlement, _ item: DeliveryLedger.Item) async -> Bool {
+    private func write(_ settlement: AMQPSettlement, _ item: DeliveryLedger.Item) async -> Bool {
         let link = self.desk.state.withLock { $0.epoch == item.tag.epoch ? $0.link : nil }
         return await link?.settlements.write(settlement) ?? false
     }

@@ -4,7 +4,7 @@ internal import ScaleCore
 /// came while the one before was under way.
 final class SettlementWriter: Sendable {
     private struct Waiting {
-        let settlement: AMQPConnection.Settlement
+        let settlement: AMQPSettlement
         let caller: CheckedContinuation<Bool, Never>
     }
 
@@ -21,7 +21,7 @@ final class SettlementWriter: Sendable {
     }
 
     /// Returns when the socket has it; `false` when the connection is gone.
-    func write(_ settlement: AMQPConnection.Settlement) async -> Bool {
+    func write(_ settlement: AMQPSettlement) async -> Bool {
         await withCheckedContinuation { caller in
             let isFirst = self.state.withLock { state in
                 state.waiting.append(Waiting(settlement: settlement, caller: caller))

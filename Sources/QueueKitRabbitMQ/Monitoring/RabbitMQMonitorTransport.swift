@@ -61,7 +61,7 @@ private struct RabbitMQMonitorLink: MonitorLink {
         do {
             try await self.connection.publish(
                 publications.map { publication in
-                    AMQPConnection.Outgoing(
+                    AMQPOutgoing(
                         exchange: publication.exchange, routingKey: publication.routingKey, message: publication.message,
                         isMandatory: false)
                 })

@@ -60,7 +60,7 @@ final class ConfirmingPublisher: Sendable {
     /// - Parameter isCancellable: whether a caller that is cancelled gives up what has not been sent yet. What is on its way is waited for.
     /// - Throws: ``QueueError`` `.unavailable` when no confirm came in time, in which case the server may have the message or not;
     ///   `.messageTooLarge` when its headers do not fit into a frame; `.closed`; `CancellationError`.
-    func publish(_ outgoing: AMQPConnection.Outgoing, isCancellable: Bool = false) async throws -> Outcome {
+    func publish(_ outgoing: AMQPOutgoing, isCancellable: Bool = false) async throws -> Outcome {
         let (id, frameBytes) = self.shared.state.withLock { ($0.engine.nextID(), $0.frameBytes) }
         guard AMQPFrameSize.fits(outgoing.message.headers, in: frameBytes) else {
             throw QueueError(code: .messageTooLarge, message: "the headers do not fit into one AMQP frame of \(frameBytes) bytes")
@@ -73,7 +73,7 @@ final class ConfirmingPublisher: Sendable {
         }
     }
 
-    private func submit(_ outgoing: AMQPConnection.Outgoing, _ id: UInt64, isCancellable: Bool) async throws -> Outcome {
+    private func submit(_ outgoing: AMQPOutgoing, _ id: UInt64, isCancellable: Bool) async throws -> Outcome {
         let deadline = self.time.now().advanced(by: self.timeout)
         return try await withCheckedThrowingContinuation { continuation in
             let error: (any Error)? = self.shared.state.withLock { state in
@@ -145,7 +145,7 @@ final class ConfirmingPublisher: Sendable {
     }
 
     /// What the connection is to send next; nothing gives the right to send back.
-    private func nextBatch(for connection: AMQPConnection) -> [AMQPConnection.Outgoing] {
+    private func nextBatch(for connection: AMQPConnection) -> [AMQPOutgoing] {
         self.shared.state.withLock { state in
             let batch = state.connection === connection ? state.engine.nextBatch() : []
             if batch.isEmpty { state.isSending = false }

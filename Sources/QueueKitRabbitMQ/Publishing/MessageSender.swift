@@ -4,8 +4,8 @@ internal import ScaleCore
 /// Publishes messages into queues, which are declared first, and tells what became of them.
 final class MessageSender: Sendable {
     private enum Declared: Hashable {
-        case queue([UInt8])
-        case delays(of: [UInt8])
+        case queue(ExactName)
+        case delays(of: ExactName)
         case ladder
     }
 
@@ -33,14 +33,13 @@ final class MessageSender: Sendable {
         _ message: Message, to queue: String, notBefore: UTCTime?, losses: Int, isCancellable: Bool = false
     ) async throws {
         let delay = notBefore.map { self.time.utcNow().duration(to: $0) } ?? .zero
-        var outgoing = AMQPConnection.Outgoing(exchange: "", routingKey: queue, message: TransportHeaders.strip(message), isMandatory: true)
-        if losses > 0 { outgoing.message.headers[TransportHeaders.losses] = .integer(Int64(losses)) }
-        if delay > .zero {
-            outgoing.exchange = DelayLadder.entrance
-            outgoing.routingKey = try DelayLadder.routingKey(queue, after: delay)
-            // It would end the wait early.
-            outgoing.message.properties.expiration = nil
-        }
+        var message = TransportHeaders.strip(message)
+        if losses > 0 { message.headers[TransportHeaders.losses] = .integer(Int64(losses)) }
+        // It would end the wait early.
+        if delay > .zero { message.properties.expiration = nil }
+        let outgoing = AMQPOutgoing(
+            exchange: delay > .zero ? DelayLadder.entrance : "",
+            routingKey: delay > .zero ? try DelayLadder.routingKey(queue, after: delay) : queue, message: message, isMandatory: true)
         for isLastAttempt in [false, true] {
             try await self.declare(queue, withDelays: delay > .zero)
             switch try await self.publish(outgoing, for: queue, isCancellable: isCancellable) {
@@ -60,7 +59,7 @@ final class MessageSender: Sendable {
     }
 
     private func publish(
-        _ outgoing: AMQPConnection.Outgoing, for queue: String, isCancellable: Bool
+        _ outgoing: AMQPOutgoing, for queue: String, isCancellable: Bool
     ) async throws -> PublishEngine.Outcome {
         do {
             return try await self.publisher.publish(outgoing, isCancellable: isCancellable)
@@ -82,7 +81,7 @@ final class MessageSender: Sendable {
         message.headers[TransportHeaders.deadSince] = .integer(self.time.utcNow().millisecondsSinceEpoch)
         message.properties.expiration = nil
         let outcome = try await self.publish(
-            AMQPConnection.Outgoing(
+            AMQPOutgoing(
                 exchange: "", routingKey: self.topology.deadLetterQueue(of: queue), message: message, isMandatory: true), for: queue,
             isCancellable: false)
         guard outcome == .confirmed else {
@@ -92,7 +91,9 @@ final class MessageSender: Sendable {
 
     /// Makes sure that a queue exists, with Celery's arguments.
     func declare(_ queue: String, withDelays: Bool = false) async throws {
-        let key = Array(queue.utf8)
+        let key = ExactName(queue)
+        // What nearly every message asks for.
+        if !withDelays, self.declared.withLock({ $0.contains(.queue(key)) }) { return }
         let wanted: Set<Declared> = withDelays ? [.queue(key), .ladder, .delays(of: key)] : [.queue(key)]
         let missing = self.declared.withLock { wanted.subtracting($0) }
         if missing.isEmpty { return }

@@ -30,7 +30,7 @@ struct PublishEngine {
     }
 
     private struct Entry {
-        var outgoing: AMQPConnection.Outgoing
+        var outgoing: AMQPOutgoing
         /// Sent over the present connection, and so the server's perhaps.
         var isInFlight = false
         /// The server's words when it came back as unroutable; the confirm follows.
@@ -42,7 +42,7 @@ struct PublishEngine {
     private var entries: [UInt64: Entry] = [:]
     private var waiting: Deque<UInt64> = []
     private var inFlight: Deque<(tag: UInt64, id: UInt64)> = []
-    private var deadlines = Deadlines<UInt64>()
+    private var deadlines = Deadlines()
     /// What was on its way when the channel was closed.
     private var suspects: Set<UInt64> = []
     private var lastID: UInt64 = 0
@@ -72,9 +72,9 @@ struct PublishEngine {
     }
 
     /// Takes a message over; its id is the message's `message-id` as well.
-    mutating func submit(_ outgoing: AMQPConnection.Outgoing, id: UInt64, deadline: Instant) {
+    mutating func submit(_ outgoing: AMQPOutgoing, id: UInt64, deadline: Instant) {
         var outgoing = outgoing
-        outgoing.messageID = String(id)
+        outgoing.number = id
         self.entries[id] = Entry(outgoing: outgoing)
         self.deadlines.set(deadline, for: id)
         self.waiting.append(id)
@@ -95,15 +95,15 @@ struct PublishEngine {
     }
 
     /// What to send now; it is in flight from here on.
-    mutating func nextBatch(limit: Int = 64) -> [AMQPConnection.Outgoing] {
+    mutating func nextBatch(limit: Int = 64) -> [AMQPOutgoing] {
         guard self.link == .up else { return [] }
-        var batch: [AMQPConnection.Outgoing] = []
+        var batch: [AMQPOutgoing] = []
         while batch.count < limit, self.inFlight.count < self.room, let id = self.waiting.popFirst() {
-            guard let outgoing = self.entries[id]?.outgoing else { continue }
-            self.entries[id]?.isInFlight = true
+            guard let place = self.entries.index(forKey: id) else { continue }
+            self.entries.values[place].isInFlight = true
             self.lastTag += 1
             self.inFlight.append((self.lastTag, id))
-            batch.append(outgoing)
+            batch.append(self.entries.values[place].outgoing)
         }
         return batch
     }

@@ -7,8 +7,8 @@ import Testing
 @Suite struct PublishEngineTests {
     private let later = Instant(nanoseconds: 1000)
 
-    private func outgoing(_ name: String) -> AMQPConnection.Outgoing {
-        AMQPConnection.Outgoing(
+    private func outgoing(_ name: String) -> AMQPOutgoing {
+        AMQPOutgoing(
             exchange: "", routingKey: name, message: Message(headers: [:], properties: .init(), body: []), isMandatory: true)
     }
 
