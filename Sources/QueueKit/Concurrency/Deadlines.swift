@@ -1,11 +1,15 @@
 internal import HeapModule
 package import ScaleCore
 
-/// When things end, each under a key, the earliest known in O(1). A value.
+/// When things end, each under a number that its owner gave it, the earliest known in O(1). A value.
+///
+/// (Numbers, and not keys of any type: as a generic type it would be several times slower in the modules that use it.)
 ///
 /// A deadline that is moved or removed leaves its entry behind in the heap, where it is dropped when it comes to the top, or when such
 /// entries are the most: setting, removing and taking cost O(log n) amortized, and memory is linear in what is there.
-package struct Deadlines<Key: Hashable & Sendable>: Sendable {
+package struct Deadlines: Sendable {
+    package typealias Key = UInt64
+
     private struct Entry: Comparable, Sendable {
         let at: Instant
         let order: UInt64

@@ -64,11 +64,32 @@ struct WorkerEngine {
         var isSettled = false
         /// Whether the message is, as far as is known, this worker's.
         var holdsLease = true
+
+        /// When there is something to do about this job.
+        var deadline: Instant? {
+            let lease = self.holdsLease && !self.isSettled ? min(self.nextExtension, self.leaseEnds) : .distantFuture
+            let earliest = min(lease, self.softLimit ?? .distantFuture, self.hardLimit ?? .distantFuture)
+            return earliest == .distantFuture ? nil : earliest
+        }
+
+        /// Nothing that lies before `now` is ahead any more.
+        mutating func passed(_ now: Instant, nextExtension: Instant) {
+            if self.nextExtension <= now { self.nextExtension = nextExtension }
+            if let limit = self.hardLimit, limit <= now {
+                self.hardLimit = nil
+                self.softLimit = nil
+            } else if let limit = self.softLimit, limit <= now {
+                self.softLimit = nil
+                self.cancellation = self.cancellation ?? .softLimit
+            }
+        }
     }
 
     private let limits: Limits
     private(set) var phase = Phase.running
     private var jobs: [Slot: Job] = [:]
+    /// Those of the jobs, each as ``change(_:_:)`` has left it.
+    private var deadlines = Deadlines()
     private var lastSlot: Slot = 0
 
     init(limits: Limits) {
@@ -92,7 +113,9 @@ struct WorkerEngine {
         switch self.phase {
         case .running:
             self.lastSlot += 1
-            self.jobs[self.lastSlot] = Job(leaseEnds: self.leaseEnd(from: now), nextExtension: self.extensionTime(from: now))
+            let job = Job(leaseEnds: self.leaseEnd(from: now), nextExtension: self.extensionTime(from: now))
+            self.jobs[self.lastSlot] = job
+            if let deadline = job.deadline { self.deadlines.set(deadline, for: self.lastSlot) }
             return self.lastSlot
         case .draining, .cancelling, .stopped:
             return nil
@@ -101,27 +124,28 @@ struct WorkerEngine {
 
     /// The handler is about to run: `false` when it must not, since the lease is lost or the shutdown's grace is over.
     mutating func handlerStarts(_ slot: Slot, softLimit: Duration?, hardLimit: Duration?, at now: Instant) -> Bool {
-        guard var job = self.jobs[slot], job.holdsLease, job.leaseEnds > now else { return false }
+        guard self.holdsLease(slot, at: now) else { return false }
         switch self.phase {
         case .running, .draining: break
         case .cancelling, .stopped: return false
         }
-        job.softLimit = softLimit.map(now.advanced(by:))
-        job.hardLimit = hardLimit.map(now.advanced(by:))
-        job.handlerRuns = true
-        self.jobs[slot] = job
+        self.change(slot) { job in
+            job.softLimit = softLimit.map(now.advanced(by:))
+            job.hardLimit = hardLimit.map(now.advanced(by:))
+            job.handlerRuns = true
+        }
         return true
     }
 
     /// The handler has ended, in whatever way. Says why its task was cancelled, if it was.
     mutating func handlerEnded(_ slot: Slot) -> Cancellation? {
-        guard var job = self.jobs[slot] else { return nil }
-        job.handlerRuns = false
-        job.softLimit = nil
-        job.hardLimit = nil
-        self.jobs[slot] = job
-        self.freeIfDone(slot)
-        return job.cancellation
+        let cancellation = self.jobs[slot]?.cancellation
+        self.change(slot) { job in
+            job.handlerRuns = false
+            job.softLimit = nil
+            job.hardLimit = nil
+        }
+        return cancellation
     }
 
     /// Whether the worker may still speak for the message. When its own reckoning says no, the broker must be asked first.
@@ -132,14 +156,13 @@ struct WorkerEngine {
 
     /// The message's fate has been told to the broker, or it is somebody else's.
     mutating func settled(_ slot: Slot) {
-        self.jobs[slot]?.isSettled = true
-        self.freeIfDone(slot)
+        self.change(slot) { $0.isSettled = true }
     }
 
     /// The broker has prolonged a lease; `requested` is when it was asked.
     mutating func extended(_ slot: Slot, requestedAt requested: Instant) {
         let end = self.leaseEnd(from: requested)
-        self.jobs[slot]?.leaseEnds = end
+        self.change(slot) { $0.leaseEnds = end }
     }
 
     /// The broker says that a lease has ended.
@@ -150,11 +173,12 @@ struct WorkerEngine {
 
     /// Somebody called a job off while its handler runs.
     mutating func revoke(_ slot: Slot) -> Effect? {
-        guard var job = self.jobs[slot], job.handlerRuns, job.holdsLease, !job.isSettled else { return nil }
-        job.softLimit = nil
-        job.hardLimit = nil
-        job.cancellation = .revocation
-        self.jobs[slot] = job
+        guard let job = self.jobs[slot], job.handlerRuns, job.holdsLease, !job.isSettled else { return nil }
+        self.change(slot) { job in
+            job.softLimit = nil
+            job.hardLimit = nil
+            job.cancellation = .revocation
+        }
         return .giveUpRevoked(slot)
     }
 
@@ -180,23 +204,11 @@ struct WorkerEngine {
     /// any more, and its leases shall end.
     var nextDeadline: Instant? {
         guard !self.jobs.isEmpty, self.phase != .stopped else { return nil }
-        var deadline: Instant?
-        func consider(_ instant: Instant?) {
-            guard let instant else { return }
-            deadline = deadline.map { min($0, instant) } ?? instant
-        }
-        for job in self.jobs.values {
-            if job.holdsLease, !job.isSettled {
-                consider(min(job.nextExtension, job.leaseEnds))
-            }
-            consider(job.softLimit)
-            consider(job.hardLimit)
-        }
+        let ofJobs = self.deadlines.earliest
         switch self.phase {
-        case .running, .stopped: break
-        case .draining(let until), .cancelling(let until): consider(until)
+        case .running, .stopped: return ofJobs
+        case .draining(let until), .cancelling(let until): return ofJobs.map { min($0, until) } ?? until
         }
-        return deadline
     }
 
     /// Time has passed.
@@ -204,28 +216,20 @@ struct WorkerEngine {
         guard self.phase != .stopped else { return [] }
         var effects: [Effect] = []
         var extensions: [Slot] = []
-        for slot in self.jobs.keys.sorted() {
-            guard var job = self.jobs[slot] else { continue }
-            if job.holdsLease, !job.isSettled {
-                if job.leaseEnds <= now {
-                    effects.append(self.loseLease(slot))
-                    continue
-                }
-                if job.nextExtension <= now {
-                    job.nextExtension = self.extensionTime(from: now)
-                    extensions.append(slot)
-                }
+        let nextExtension = self.extensionTime(from: now)
+        for slot in self.deadlines.takeEnded(at: now).sorted() {
+            guard let job = self.jobs[slot] else { continue }
+            if job.holdsLease, !job.isSettled, job.leaseEnds <= now {
+                effects.append(self.loseLease(slot))
+                continue
             }
+            if job.holdsLease, !job.isSettled, job.nextExtension <= now { extensions.append(slot) }
             if let limit = job.hardLimit, limit <= now {
-                job.hardLimit = nil
-                job.softLimit = nil
                 effects.append(.giveUpAtHardLimit(slot))
             } else if let limit = job.softLimit, limit <= now {
-                job.softLimit = nil
-                job.cancellation = job.cancellation ?? .softLimit
                 effects.append(.cancelAtSoftLimit(slot))
             }
-            self.jobs[slot] = job
+            self.change(slot) { $0.passed(now, nextExtension: nextExtension) }
         }
         if !extensions.isEmpty { effects.append(.extend(extensions)) }
         self.advancePhase(at: now, &effects)
@@ -237,9 +241,8 @@ struct WorkerEngine {
         case .draining(let until) where until <= now:
             self.phase = .cancelling(until: now.advanced(by: self.limits.cancellationGrace))
             for slot in self.jobs.keys.sorted() {
-                guard var job = self.jobs[slot], job.handlerRuns else { continue }
-                job.cancellation = job.cancellation ?? .shutdown
-                self.jobs[slot] = job
+                guard self.jobs[slot]?.handlerRuns == true else { continue }
+                self.change(slot) { $0.cancellation = $0.cancellation ?? .shutdown }
                 effects.append(.cancelForShutdown(slot))
             }
         case .cancelling(let until) where until <= now:
@@ -250,15 +253,29 @@ struct WorkerEngine {
     }
 
     private mutating func loseLease(_ slot: Slot) -> Effect {
-        self.jobs[slot]?.holdsLease = false
-        self.jobs[slot]?.softLimit = nil
-        self.jobs[slot]?.hardLimit = nil
-        self.jobs[slot]?.cancellation = .lease
+        self.change(slot) { job in
+            job.holdsLease = false
+            job.softLimit = nil
+            job.hardLimit = nil
+            job.cancellation = .lease
+        }
         return .giveUpLease(slot)
     }
 
-    private mutating func freeIfDone(_ slot: Slot) {
-        if let job = self.jobs[slot], job.isSettled, !job.handlerRuns { self.jobs[slot] = nil }
+    /// The one way in which a job changes: its deadline follows, and it ends when it is settled and its handler has ended.
+    private mutating func change(_ slot: Slot, _ body: (inout Job) -> Void) {
+        guard let place = self.jobs.index(forKey: slot) else { return }
+        let before = self.jobs.values[place].deadline
+        body(&self.jobs.values[place])
+        let job = self.jobs.values[place]
+        if job.isSettled, !job.handlerRuns {
+            self.jobs.remove(at: place)
+            self.deadlines.remove(slot)
+        } else if let deadline = job.deadline {
+            if deadline != before { self.deadlines.set(deadline, for: slot) }
+        } else {
+            self.deadlines.remove(slot)
+        }
     }
 
     /// A tenth is taken off: the broker's count began a little earlier than this worker's.

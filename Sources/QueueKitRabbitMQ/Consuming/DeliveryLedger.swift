@@ -27,6 +27,13 @@ struct DeliveryLedger {
         var end: Instant
         /// Its owner's last word is being carried out; the lease does not end meanwhile.
         var isSettling = false
+
+        /// The message, if the lease is the one that holds it and may still be spoken for.
+        mutating func beginSettling(_ lease: Lease, at now: Instant) -> Item? {
+            guard self.lease == lease, !self.isSettling, now < self.end else { return nil }
+            self.isSettling = true
+            return self.item
+        }
     }
 
     /// A queue's messages that nobody has yet.
@@ -40,8 +47,8 @@ struct DeliveryLedger {
     private let patience: Duration
     private var shelves: [ExactName: Shelf] = [:]
     private var held: [Int64: Held] = [:]
-    /// When leases end, of those that nobody is speaking for.
-    private var leaseEnds = Deadlines<Int64>()
+    /// When leases end, of those that nobody is speaking for, by their tokens.
+    private var leaseEnds = Deadlines()
     /// Larger than all that earlier processes have used, unless they handed out more than a million messages a second.
     private var lastToken: Int64
 
@@ -50,6 +57,9 @@ struct DeliveryLedger {
         self.lastToken = overflow ? 0 : token
         self.patience = patience
     }
+
+    /// A token as a number of its deadline.
+    private static func number(_ token: Int64) -> UInt64 { UInt64(bitPattern: token) }
 
     /// How many messages the server counts as ours.
     var count: Int { self.held.count + self.shelves.values.reduce(0) { $0 + $1.items.count } }
@@ -93,7 +103,7 @@ struct DeliveryLedger {
                 self.lastToken += 1
                 let lease = Lease(queue: item.queue, message: self.lastToken, fencingToken: self.lastToken, owner: request.owner)
                 self.held[self.lastToken] = Held(item: item, lease: lease, end: now.advanced(by: request.lease))
-                self.leaseEnds.set(now.advanced(by: request.lease), for: self.lastToken)
+                self.leaseEnds.set(now.advanced(by: request.lease), for: Self.number(self.lastToken))
                 deliveries.append(Delivery(lease: lease, message: item.message, losses: item.losses))
             }
         }
@@ -102,11 +112,11 @@ struct DeliveryLedger {
 
     /// The owner speaks its last word, which ``settled(_:)`` or ``unsettled(_:)`` follows.
     mutating func settle(_ lease: Lease, at now: Instant) throws(QueueError) -> Item {
-        guard var held = self.held[lease.message], held.lease == lease, !held.isSettling, now < held.end else { throw .staleLease(lease) }
-        held.isSettling = true
-        self.held[lease.message] = held
-        self.leaseEnds.remove(lease.message)
-        return held.item
+        guard let place = self.held.index(forKey: lease.message) else { throw .staleLease(lease) }
+        let item = self.held.values[place].beginSettling(lease, at: now)
+        guard let item else { throw .staleLease(lease) }
+        self.leaseEnds.remove(Self.number(lease.message))
+        return item
     }
 
     mutating func settled(_ lease: Lease) {
@@ -117,7 +127,7 @@ struct DeliveryLedger {
     mutating func unsettled(_ lease: Lease) {
         guard let held = self.held[lease.message], held.isSettling else { return }
         self.held[lease.message]?.isSettling = false
-        self.leaseEnds.set(held.end, for: lease.message)
+        self.leaseEnds.set(held.end, for: Self.number(lease.message))
     }
 
     mutating func extend(_ leases: [Lease], by duration: Duration, at now: Instant) -> Set<Lease> {
@@ -128,21 +138,21 @@ struct DeliveryLedger {
                 continue
             }
             self.held[lease.message]?.end = now.advanced(by: duration)
-            if !held.isSettling { self.leaseEnds.set(now.advanced(by: duration), for: lease.message) }
+            if !held.isSettling { self.leaseEnds.set(now.advanced(by: duration), for: Self.number(lease.message)) }
         }
         return ended
     }
 
     /// Takes messages from the owners whose leases have ended.
     mutating func expire(at now: Instant) -> [Item] {
-        self.leaseEnds.takeEnded(at: now).compactMap { self.held.removeValue(forKey: $0)?.item }
+        self.leaseEnds.takeEnded(at: now).compactMap { self.held.removeValue(forKey: Int64(bitPattern: $0))?.item }
     }
 
     /// Everything of a connection that is gone: the server gives it to others.
     mutating func lost(epoch: UInt64) {
         for (token, held) in self.held where held.item.tag.epoch == epoch {
             self.held[token] = nil
-            self.leaseEnds.remove(token)
+            self.leaseEnds.remove(Self.number(token))
         }
         for queue in self.shelves.keys { self.shelves[queue]?.items.removeAll { $0.tag.epoch == epoch } }
     }
