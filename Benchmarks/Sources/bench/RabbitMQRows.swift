@@ -124,13 +124,15 @@ enum RabbitMQRows {
         settings.defaultQueue = baseline.queue
         settings.metrics = CountingMetrics()
         let queue = JobQueue(broker: broker, results: MemoryResultStore(), configuration: settings, logger: Self.quiet)
-        try await queue.enqueue(NoOperation.ofBodyLength)
+        // One payload for all calls, as on the other sides.
+        let job = NoOperation.ofBodyLength
+        try await queue.enqueue(job)
         let clock = ContinuousClock()
         let start = clock.now
         try await withThrowingTaskGroup(of: Void.self) { group in
             for caller in 0..<Self.window {
                 let share = (Self.published + caller) / Self.window
-                group.addTask { for _ in 0..<share { try await queue.enqueue(NoOperation.ofBodyLength) } }
+                group.addTask { for _ in 0..<share { try await queue.enqueue(job) } }
             }
             try await group.waitForAll()
         }

@@ -20,8 +20,13 @@ public final class MemoryResultStore: ResultStore {
     public func record(_ status: JobStatus) async throws -> Bool {
         let now = self.time.now()
         let (isRecorded, waiters): (Bool, [Waiter]) = self.state.withLock { state in
-            guard status.mayReplace(state.statuses[status.id]) else { return (false, []) }
-            state.statuses[status.id] = status
+            // By its place, so that what is there is not copied to be looked at.
+            if let place = state.statuses.index(forKey: status.id) {
+                guard status.mayReplace(state.statuses.values[place]) else { return (false, []) }
+                state.statuses.values[place] = status
+            } else {
+                state.statuses[status.id] = status
+            }
             guard status.state.isFinal else { return (true, []) }
             state.ended.append(Ended(job: status.id, expires: now.advanced(by: self.retention)))
             self.expire(&state, at: now)

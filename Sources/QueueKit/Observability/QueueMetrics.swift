@@ -14,8 +14,13 @@ internal import ScaleCore
 /// Names of tasks that no handler is registered for come from outside and are counted as `unregistered`.
 struct QueueMetrics: Sendable {
     enum Event: String {
-        case enqueued, started, succeeded, failed, retried, revoked
-        case deadLettered = "dead_lettered"
+        case enqueued = "queuekit_jobs_enqueued"
+        case started = "queuekit_jobs_started"
+        case succeeded = "queuekit_jobs_succeeded"
+        case failed = "queuekit_jobs_failed"
+        case retried = "queuekit_jobs_retried"
+        case revoked = "queuekit_jobs_revoked"
+        case deadLettered = "queuekit_jobs_dead_lettered"
     }
 
     let factory: (any MetricsFactory)?
@@ -23,7 +28,7 @@ struct QueueMetrics: Sendable {
     private var current: any MetricsFactory { self.factory ?? MetricsSystem.factory }
 
     func count(_ event: Event, task: String, queue: String) {
-        Counter(label: "queuekit_jobs_\(event.rawValue)", dimensions: [("queue", queue), ("task", task)], factory: self.current)
+        Counter(label: event.rawValue, dimensions: [("queue", queue), ("task", task)], factory: self.current)
             .increment()
     }
 

@@ -50,10 +50,13 @@ struct QueueTracing: Sendable {
     }
 
     func note(_ id: JobID, in span: any Span) {
+        guard span.isRecording else { return }
         span.attributes["messaging.message.id"] = id.rawValue
     }
 
     private func describe(_ span: any Span, operation: String, task: String, queue: String) {
+        // As with no tracer at all: nobody would see it.
+        guard span.isRecording else { return }
         span.attributes["messaging.system"] = "queuekit"
         span.attributes["messaging.operation.type"] = operation
         span.attributes["messaging.destination.name"] = queue

@@ -105,6 +105,13 @@ public struct JSONObject: Sendable {
         for (key, value) in pairs { self[key] = value }
     }
 
+    /// The values of keys that the caller knows to be distinct: nothing is searched for, and the list of keys is shared.
+    init(distinctKeys keys: [String], _ values: [JSONValue]) {
+        precondition(keys.count == values.count && keys.count <= Self.searchedKeys, "not a value for each key")
+        self.keys = keys
+        self.values = values
+    }
+
     /// Makes room for so many keys.
     package mutating func reserve(_ count: Int) {
         self.keys.reserveCapacity(count)

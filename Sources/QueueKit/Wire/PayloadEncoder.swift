@@ -108,6 +108,12 @@ private struct KeyedContainer<Key: CodingKey>: KeyedEncodingContainerProtocol {
         self.node.member(key.stringValue).content = .leaf(.null)
     }
 
+    // The kinds that most payloads consist of need none of the questions below.
+    mutating func encode(_ value: Bool, forKey key: Key) { self.node.member(key.stringValue).content = .leaf(.bool(value)) }
+    mutating func encode(_ value: String, forKey key: Key) { self.node.member(key.stringValue).content = .leaf(.string(value)) }
+    mutating func encode(_ value: Double, forKey key: Key) { self.node.member(key.stringValue).content = .leaf(.double(value)) }
+    mutating func encode(_ value: Int, forKey key: Key) { self.node.member(key.stringValue).content = .leaf(.integer(Int64(value))) }
+
     mutating func encode<T: Encodable>(_ value: T, forKey key: Key) throws {
         try PayloadEncoder.encode(value, into: self.node.member(key.stringValue), path: self.codingPath + [key])
     }

@@ -48,10 +48,18 @@ public struct TaskMessage: Hashable, Sendable {
     /// `{"callbacks": null, "errbacks": null, "chain": null, "chord": null}`
     public static let emptyEmbed: JSONObject = ["callbacks": nil, "errbacks": nil, "chain": nil, "chord": nil]
 
-    private static let knownHeaders: Set<String> = [
+    /// Headers of Celery's own, in the order in which they are written. All of them are always written.
+    private static let headerNames = [
         "lang", "task", "id", "shadow", "eta", "expires", "group", "group_index", "retries", "timelimit", "root_id", "parent_id",
-        "argsrepr", "kwargsrepr", "origin", "ignore_result", "replaced_task_nesting", "stamped_headers", "stamps", "compression", "meth",
+        "argsrepr", "kwargsrepr", "origin", "ignore_result", "replaced_task_nesting", "stamped_headers", "stamps",
     ]
+
+    /// These and others that Celery uses, by their length: of one length there are three at most, which are compared sooner than hashed.
+    private static let knownHeaders = Dictionary(grouping: headerNames + ["compression", "meth"], by: \.utf8.count)
+
+    private static func isKnown(_ header: String) -> Bool {
+        Self.knownHeaders[header.utf8.count]?.contains { $0.hasSameBytes(as: header) } ?? false
+    }
 }
 
 // MARK: - To a message
@@ -75,30 +83,34 @@ extension TaskMessage {
     }
 
     private func headers() -> JSONObject {
-        var headers: JSONObject = [
-            "lang": "swift",
-            "task": .string(self.task),
-            "id": .string(self.id.rawValue),
-            "shadow": .orNull(self.shadow),
-            "eta": .orNull(self.eta.map(Timestamp.text)),
-            "expires": .orNull(self.expires.map(Timestamp.text)),
-            "group": .orNull(self.group),
-            "group_index": self.groupIndex.map { .integer(Int64($0)) } ?? .null,
-            "retries": .integer(Int64(self.retries)),
-            "timelimit": [Self.seconds(self.hardTimeLimit), Self.seconds(self.softTimeLimit)],
-            "root_id": .string((self.rootID ?? self.id).rawValue),
-            "parent_id": .orNull(self.parentID?.rawValue),
-            "argsrepr": .string(Self.countText(self.arguments.count)),
-            "kwargsrepr": .string(Self.countText(self.keywordArguments.count)),
-            "origin": .orNull(self.origin),
-            "ignore_result": .bool(self.ignoresResult ?? false),
-            "replaced_task_nesting": 0,
-            "stamped_headers": nil,
-            "stamps": [:],
-        ]
-        for (key, value) in self.userHeaders where !Self.knownHeaders.contains(key) { headers[key] = value }
+        var headers = JSONObject(
+            distinctKeys: Self.headerNames,
+            [
+                .string("swift"),  // lang
+                .string(self.task),
+                .string(self.id.rawValue),
+                .orNull(self.shadow),
+                .orNull(self.eta.map(Timestamp.text)),
+                .orNull(self.expires.map(Timestamp.text)),
+                .orNull(self.group),
+                self.groupIndex.map { .integer(Int64($0)) } ?? .null,
+                .integer(Int64(self.retries)),
+                .array([Self.seconds(self.hardTimeLimit), Self.seconds(self.softTimeLimit)]),
+                .string((self.rootID ?? self.id).rawValue),
+                .orNull(self.parentID?.rawValue),
+                .string(Self.countText(self.arguments.count)),
+                .string(Self.countText(self.keywordArguments.count)),
+                .orNull(self.origin),
+                .bool(self.ignoresResult ?? false),
+                .integer(0),  // replaced_task_nesting
+                .null,  // stamped_headers
+                .object(Self.noStamps),
+            ])
+        for (key, value) in self.userHeaders where !Self.isKnown(key) { headers[key] = value }
         return headers
     }
+
+    private static let noStamps = JSONObject()
 
     private func body() -> [UInt8] {
         JSONValue.array([.array(self.arguments), .object(self.keywordArguments), .object(self.embed)]).jsonBytes()
@@ -141,7 +153,7 @@ extension TaskMessage {
         try self.readHeaders(headers)
         self.replyTo = message.properties.replyTo
         self.priority = message.properties.priority
-        for (key, value) in headers where !Self.knownHeaders.contains(key) { self.userHeaders[key] = value }
+        for (key, value) in headers where !Self.isKnown(key) { self.userHeaders[key] = value }
         try self.readBody(of: message, limits: limits)
     }
 

@@ -31,7 +31,8 @@ package enum Hex {
         }
     }
 
-    private static func digit(of value: UInt8) -> UInt8 {
+    /// The digit of 0…15.
+    static func digit(of value: UInt8) -> UInt8 {
         value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + (value - 10)
     }
 }

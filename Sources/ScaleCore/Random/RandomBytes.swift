@@ -20,9 +20,20 @@ extension RandomSource {
 
     /// A random UUID, version 4 of RFC 9562, in lower case as Python's `uuid4()` writes it.
     package func uuid() -> String {
-        var bytes = self.id128()
-        bytes[6] = bytes[6] & 0x0F | 0x40
-        bytes[8] = bytes[8] & 0x3F | 0x80
-        return [0..<4, 4..<6, 6..<8, 8..<10, 10..<16].map { Hex.encode(bytes[$0]) }.joined(separator: "-")
+        let high = self.next() & ~0xF000 | 0x4000
+        let low = self.next() & ~(0b11 << 62) | 0b10 << 62
+        return String(unsafeUninitializedCapacity: 36) { text in
+            var position = 0
+            for shift in stride(from: 124, through: 0, by: -4) {
+                if position == 8 || position == 13 || position == 18 || position == 23 {
+                    text[position] = UInt8(ascii: "-")
+                    position += 1
+                }
+                let word = shift >= 64 ? high : low
+                text[position] = Hex.digit(of: UInt8(truncatingIfNeeded: word >> UInt64(shift & 63)) & 0xF)
+                position += 1
+            }
+            return position
+        }
     }
 }

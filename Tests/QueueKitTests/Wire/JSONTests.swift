@@ -67,7 +67,7 @@ import Testing
         arguments: [
             (["a": [1, -2, 1.5, true, false, nil], "b": "é😀"], #"{"a":[1,-2,1.5,true,false,null],"b":"é😀"}"#),
             (.bigInteger("123456789012345678901"), "123456789012345678901"), ("\"\\\u{8}\u{C}\n\r\t\u{1}", #""\"\\\b\f\n\r\t\u0001""#),
-            (.double(2), "2.0"), (.double(1e21), "1e+21"),
+            ("ab\ncd\u{1F}é\"", #""ab\ncd\u001fé\"""#), ("", #""""#), (.double(2), "2.0"), (.double(1e21), "1e+21"),
         ] as [(JSONValue, String)])
     func `JSON is written compactly and read back`(_ value: JSONValue, _ text: String) throws {
         #expect(value.jsonText() == text)

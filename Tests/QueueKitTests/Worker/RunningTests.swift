@@ -153,7 +153,11 @@ import Testing
         #expect(code == (isValid ? nil : .invalidJob))
     }
 
-    @Test(arguments: [("q", nil), ("", .invalidQueueName), ("a\u{0}b", .invalidQueueName)] as [(String, QueueError.Code?)])
+    @Test(
+        arguments: [
+            ("q", nil), ("a b~", nil), ("é", nil), ("", .invalidQueueName), ("a\u{0}b", .invalidQueueName), ("a\u{1F}", .invalidQueueName),
+            ("a\u{7F}", .invalidQueueName), ("é\u{85}", .invalidQueueName),
+        ] as [(String, QueueError.Code?)])
     func `a queue's name is checked at the door`(_ name: String, _ expected: QueueError.Code?) async throws {
         let jobs = RecordingQueue()
         #expect(await Self.code { try await jobs.queue.enqueue(Send(userID: 1), options: .init(queue: name)) } == expected)
