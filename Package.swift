@@ -17,6 +17,7 @@ let swiftSettings: [SwiftSetting] =
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift", condition: .when(traits: ["SQLite"]))
+let grdbSQLite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift", condition: .when(traits: ["SQLite"]))
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(
@@ -118,7 +119,7 @@ let package = Package(
         room("QueueKit", ["ScaleCore", deque, heap, lifecycle, logging, metrics, tracing]),
         room("QueueKitRabbitMQ", ["CScaleRabbitMQ", "QueueKit", "ScaleCore", deque, logging]),
         room("QueueKitRedis", ["QueueKit", "ScaleCore", "ScaleRedis"]),
-        room("QueueKitSQLite", ["QueueKit", "ScaleCore", grdb, logging]),
+        room("QueueKitSQLite", ["QueueKit", "ScaleCore", deque, grdb, grdbSQLite, logging]),
         room("QueueKitTesting", ["QueueKit", "ScaleCore", "ScaleTesting"]),
 
         // Sessions.

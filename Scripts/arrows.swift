@@ -45,7 +45,7 @@ let integrations: [String: (ours: Set<String>, theirs: Set<String>)] = [
     "Redis": (["ScaleRedis"], []),
     "Memcached": (["CScaleMemcached"], []),
     "RabbitMQ": (["CScaleRabbitMQ"], []),
-    "SQLite": ([], ["GRDB"]),
+    "SQLite": ([], ["GRDB", "GRDBSQLite"]),
     "Hummingbird": ([], ["HTTPTypes", "Hummingbird"]),
     "Proxy": ([], transport),
     // NGINX's language is another way to write the proxy's configuration.

@@ -101,6 +101,8 @@ public struct ReceiveRequest: Hashable, Sendable {
     /// Whether to lease nothing while anybody holds a message of these queues, so that what is received is the head of what is left. For
     /// brokers that say ``BrokerCapabilities/keepsOrder``; others take no notice.
     public var inOrder: Bool
+    /// Whether a worker asks, who begins with the jobs at once; see ``StateKeepingBroker``.
+    package var startsJobs = false
 
     public init(queues: [String], limit: Int, lease: Duration, owner: String, waits: Bool = true, inOrder: Bool = false) {
         self.queues = queues

@@ -23,6 +23,8 @@ public struct Delivery: Hashable, Sendable {
     public var message: Message
     /// How many leases of this message ended without word from their owner.
     public var losses: Int
+    /// Who asks for the job's state is told `STARTED` since this lease began; see ``StateKeepingBroker``.
+    package var isKnownAsStarted = false
 
     public init(lease: Lease, message: Message, losses: Int) {
         self.lease = lease

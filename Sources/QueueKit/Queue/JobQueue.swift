@@ -38,6 +38,8 @@ public struct JobQueue: Sendable {
     public let configuration: Configuration
     package let time: TimeSource
     package let logger: Logger
+    /// The broker, if it keeps the states too.
+    let states: (any StateKeepingBroker)?
     let metrics: QueueMetrics
     let tracing: QueueTracing
 
@@ -48,6 +50,7 @@ public struct JobQueue: Sendable {
     ) {
         self.broker = broker
         self.results = results
+        self.states = (broker as? any StateKeepingBroker).flatMap { $0.keepsStates(of: results) ? $0 : nil }
         self.configuration = configuration
         self.time = time
         self.logger = logger
@@ -80,16 +83,25 @@ public struct JobQueue: Sendable {
         try await self.tracing.withProducerSpan(of: J.name, queue: self.queueName(of: J.self, options)) { span in
             let prepared = try self.prepare(job, delay: delay, options: options)
             self.tracing.note(prepared.id, in: span)
-            let isRecorded = prepared.task.ignoresResult != true
-            if isRecorded { try await self.results.record(prepared.status) }
-            do {
-                try await self.broker.publish(prepared.message, to: prepared.queue, notBefore: prepared.notBefore)
-            } catch {
-                if isRecorded { try? await self.results.withdraw(prepared.id) }
-                throw error
-            }
+            try await self.publish(prepared)
             self.wasEnqueued(prepared)
             return self.receipt(for: prepared.id, of: J.self)
+        }
+    }
+
+    /// Hands a message to the broker, whose job is known before any worker can have it.
+    private func publish(_ prepared: PreparedJob) async throws {
+        let isRecorded = prepared.task.ignoresResult != true
+        if isRecorded, let states {
+            return try await states.publishPending(
+                prepared.message, of: prepared.id, to: prepared.queue, notBefore: prepared.notBefore)
+        }
+        if isRecorded { try await self.results.record(prepared.status) }
+        do {
+            try await self.broker.publish(prepared.message, to: prepared.queue, notBefore: prepared.notBefore)
+        } catch {
+            if isRecorded { try? await self.results.withdraw(prepared.id) }
+            throw error
         }
     }
 

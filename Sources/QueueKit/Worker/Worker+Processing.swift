@@ -61,7 +61,7 @@ extension Worker {
 
     private func runJob(_ admission: Admission, _ delivery: Delivery, in slot: WorkerEngine.Slot) async {
         let (message, defaults) = (admission.message, admission.entry.defaults)
-        await self.record(self.status(of: message, .started), of: message, delivery)
+        if !delivery.isKnownAsStarted { await self.record(self.status(of: message, .started), of: message, delivery) }
         guard self.monitor?.begins(slot) ?? true else {
             return await self.revoke(delivery, message, task: message.task, .revoked)
         }
@@ -133,9 +133,7 @@ extension Worker {
         case .succeed(let value):
             var status = self.status(of: message, .success)
             status.result = value
-            guard await self.conclude(status, message, delivery) else { return }
-            let isDone = await self.attempt("acknowledge a job", delivery) { try await self.queue.broker.acknowledge(delivery.lease) }
-            guard isDone else { return }
+            guard await self.succeed(status, message, delivery) else { return }
             self.queue.metrics.count(.succeeded, task: message.task, queue: queue)
             self.monitor?.succeeded(message.id, value, runtime: runtime)
             self.logger.debug("job succeeded", metadata: metadata)
@@ -154,6 +152,25 @@ extension Worker {
             metadata["token"] = "\(delivery.lease.fencingToken)"
             self.logger.warning("job abandoned: its lease has ended and it is somebody else's", metadata: metadata)
         }
+    }
+
+    /// Records a job's result and acknowledges its message, in one step where the broker keeps the states too; `false` when that was not done.
+    private func succeed(_ status: JobStatus, _ message: TaskMessage, _ delivery: Delivery) async -> Bool {
+        guard let states = self.queue.states, message.ignoresResult != true else {
+            guard await self.conclude(status, message, delivery) else { return false }
+            return await self.attempt("acknowledge a job", delivery) { try await self.queue.broker.acknowledge(delivery.lease) }
+        }
+        let isStale = Locked(false)
+        let isDone = await self.attempt("record and acknowledge a job", delivery) {
+            do {
+                try await states.acknowledge(delivery.lease, recording: status)
+            } catch {
+                isStale.withLock { $0 = (error as? QueueError)?.code == .staleLease }
+                throw error
+            }
+        }
+        guard !isDone, !isStale.withLock({ $0 }) else { return isDone }
+        return await self.conclude(.unconfirmed, task: message.task, delivery)
     }
 
     /// The state is recorded and told first: once the broker has the message, another worker may be quicker than we are.

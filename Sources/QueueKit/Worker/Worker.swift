@@ -131,9 +131,10 @@ public final class Worker: Service {
     }
 
     func receive(limit: Int, waits: Bool) async throws -> [Delivery] {
-        try await self.queue.broker.receive(
-            ReceiveRequest(
-                queues: self.sourceQueues, limit: limit, lease: max(self.configuration.lease, .milliseconds(1)), owner: self.name,
-                waits: waits))
+        var request = ReceiveRequest(
+            queues: self.sourceQueues, limit: limit, lease: max(self.configuration.lease, .milliseconds(1)), owner: self.name,
+            waits: waits)
+        request.startsJobs = self.queue.states != nil
+        return try await self.queue.broker.receive(request)
     }
 }

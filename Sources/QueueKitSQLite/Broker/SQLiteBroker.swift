@@ -21,24 +21,30 @@ public final class SQLiteBroker: Broker {
 
     public func publish(_ message: Message, to queue: String, notBefore: UTCTime?) async throws {
         try QueueName.validate(queue)
+        let stored = StoredMessage(message)
         try await self.write { db, now in
-            try MessageRows.insert(message, into: queue, notBefore: notBefore?.roundedUpMilliseconds, now: now, db)
+            try MessageRows.insert(stored, into: queue, notBefore: notBefore?.roundedUpMilliseconds, now: now, db)
+        } committed: { [changes = self.database.changes] in
+            changes.announceMessages()
         }
-        self.database.changes.announce(.messages)
     }
 
     public func receive(_ request: ReceiveRequest) async throws -> [Delivery] {
+        let changes = self.database.changes
+        let watch = changes.watch(.messages)
+        defer { changes.unwatch(watch) }
         while true {
-            let generation = self.database.changes.generation(of: .messages)
             // A loss of power ends all leases.
-            let (deliveries, pause) = try await self.write(.process) { db, now in
-                let deliveries = try MessageRows.lease(request, now: now, db)
-                let next = deliveries.isEmpty ? try MessageRows.nextChange(db) : nil
-                return (deliveries, next.map { Duration.milliseconds(max(0, $0.subtractingSaturating(now))) })
+            let (rows, pause) = try await self.write(.process) { db, now in
+                // What has been announced by now is in the tables.
+                changes.isLooking(watch)
+                let rows = try MessageRows.lease(request, now: now, db)
+                let next = rows.isEmpty ? try MessageRows.nextChange(db) : nil
+                return (rows, next.map { Duration.milliseconds(max(0, $0.subtractingSaturating(now))) })
             }
-            guard deliveries.isEmpty, request.waits, request.limit > 0 else { return deliveries }
+            guard rows.isEmpty, request.waits, request.limit > 0 else { return rows.map(\.delivery) }
             let deadline = pause.map { self.database.time.now().advanced(by: $0) }
-            try await self.database.changes.wait(for: .messages, after: generation, until: deadline)
+            _ = try await changes.wait(for: watch, until: deadline)
         }
     }
 
@@ -59,13 +65,14 @@ public final class SQLiteBroker: Broker {
 
     public func release(_ lease: Lease) async throws {
         try await self.settle(lease) { try MessageRows.release(lease, now: $1, $0) }
-        self.database.changes.announce(.messages)
+        self.database.changes.announceMessages()
     }
 
     public func retry(_ lease: Lease, with message: Message, notBefore: UTCTime?) async throws {
         let due = notBefore?.roundedUpMilliseconds
-        try await self.settle(lease) { try MessageRows.replace(lease, by: message, notBefore: due, now: $1, $0) }
-        self.database.changes.announce(.messages)
+        let stored = StoredMessage(message)
+        try await self.settle(lease) { try MessageRows.replace(lease, by: stored, notBefore: due, now: $1, $0) }
+        self.database.changes.announceMessages()
     }
 
     public func deadLetter(_ lease: Lease, reason: String) async throws {
@@ -83,18 +90,18 @@ public final class SQLiteBroker: Broker {
 
     public func redrive(_ queue: String, limit: Int) async throws -> Int {
         let count = try await self.write { try MessageRows.redrive(queue, limit: limit, now: $1, $0) }
-        self.database.changes.announce(.messages)
+        self.database.changes.announceMessages()
         return count
     }
 
     public func redrive(_ queue: String, jobs: Set<JobID>) async throws -> Set<JobID> {
         let found = try await self.write { try MessageRows.redrive(queue, jobs: jobs, now: $1, $0) }
-        self.database.changes.announce(.messages)
+        self.database.changes.announceMessages()
         return found
     }
 
     public func purge(_ queue: String) async throws -> Int {
-        try await self.database.write { try MessageRows.purge(queue, $0) }
+        try await self.write { try MessageRows.purge(queue, now: $1, $0) }
     }
 
     /// Runs a statement that must find its lease, and refuses when it does not.
@@ -105,9 +112,51 @@ public final class SQLiteBroker: Broker {
     /// Runs a transaction with the time at which it has the right to write, for which another process may have let it wait: a lease that
     /// counted from before the wait could be over before it begins.
     private func write<Result: Sendable>(
-        _ durability: SQLiteQueueDatabase.Durability = .power, _ body: @escaping @Sendable (Database, Int64) throws -> Result
+        _ durability: SQLiteQueueDatabase.Durability = .power, _ body: @escaping @Sendable (Database, Int64) throws -> Result,
+        committed: @escaping @Sendable (Result) -> Void = { _ in }
     ) async throws -> Result {
-        try await self.database.write(durability) { [database] in try body($0, database.now) }
+        try await self.database.write(durability, { [database] in try body($0, database.now) }, committed: committed)
+    }
+}
+
+extension SQLiteBroker: StateKeepingBroker {
+    package func keepsStates(of results: any ResultStore) -> Bool {
+        (results as? SQLiteResultStore)?.database === self.database
+    }
+
+    package func publishPending(_ message: Message, of job: JobID, to queue: String, notBefore: UTCTime?) async throws {
+        try QueueName.validate(queue)
+        let stored = StoredMessage(message)
+        let pruning = self.database.duePruning()
+        _ = try await self.write { db, now in
+            try pruning?.run(db)
+            return try MessageRows.insertPending(stored, into: queue, notBefore: notBefore?.roundedUpMilliseconds, now: now, db)
+        } committed: { [changes = self.database.changes] isNew in
+            if pruning != nil { changes.forgetAll() }
+            if isNew { changes.isPending(job) }
+            changes.announceMessages()
+        }
+    }
+
+    package func acknowledge(_ lease: Lease, recording status: JobStatus) async throws {
+        let pruning = self.database.duePruning()
+        let json = status.json(extended: true).jsonBytes()
+        let outcome: SettledJob = try await self.write(self.database.settlement) { db, now in
+            try pruning?.run(db)
+            guard try MessageRows.deleteEnded(lease, now: now, db) else { return .refused }
+            return try ResultRows.record(status, json, now: now, db) ? .recorded : .known
+        } committed: { [changes = self.database.changes] outcome in
+            if pruning != nil { changes.forgetAll() }
+            if outcome == .recorded { changes.recorded(status, bytes: json.count) }
+        }
+        guard outcome != .refused else { throw QueueError.staleLease(lease) }
+    }
+
+    private enum SettledJob {
+        case refused
+        case recorded
+        /// The rules keep what is there.
+        case known
     }
 }
 

@@ -8,115 +8,121 @@ internal import ScaleCore
 /// Nobody looks while nobody waits. While somebody does, the time between looks doubles from the shortest to the longest as long as
 /// nothing is found.
 final class Changes: Sendable {
-    /// What is waited for.
-    enum Topic: Hashable, Sendable {
-        case messages
-        case results
-    }
-
-    private struct Waiter {
-        let topic: Topic
-        let continuation: CheckedContinuation<Void, any Error>
-    }
-
     private struct State {
-        var generations: [Topic: UInt64] = [:]
-        var waiters: [UInt64: Waiter] = [:]
-        var cancelled: Set<UInt64> = []
-        var lastWaiter: UInt64 = 0
+        var watches = Watches()
+        var known = KnownJobs()
         var poller: Task<Void, Never>?
         var poll: Duration
         var version: Int64?
     }
 
     private let time: TimeSource
+    private let remembers: Bool
     private let shortest: Duration
     private let longest: Duration
     private let version: @Sendable () async throws -> Int64?
     private let state: Locked<State>
+    private let alarm: Locked<Alarm?> = Locked(nil)
 
-    init(time: TimeSource, shortest: Duration, longest: Duration, version: @escaping @Sendable () async throws -> Int64?) {
+    /// - Parameter remembers: whether all that is written to the tables is either told here or seen in their version.
+    init(
+        time: TimeSource, remembers: Bool, shortest: Duration, longest: Duration, version: @escaping @Sendable () async throws -> Int64?
+    ) {
         self.time = time
+        self.remembers = remembers
         self.shortest = max(shortest, .milliseconds(1))
         self.longest = max(longest, self.shortest)
         self.version = version
         self.state = Locked(State(poll: self.shortest))
+        let alarm = Alarm(
+            time,
+            nextDeadline: { [weak self] in self?.state.withLock { $0.watches.earliestDeadline } },
+            fire: { [weak self] in self?.deadlinesHavePassed() })
+        self.alarm.withLock { $0 = alarm }
     }
 
-    /// What to hand to ``wait(for:after:until:)``, read before looking into the tables: no change after it is missed.
-    func generation(of topic: Topic) -> UInt64 {
-        self.state.withLock { $0.generations[topic, default: 0] }
+    deinit {
+        self.state.withLock { $0.poller }?.cancel()
     }
 
-    /// Something has been committed by this process.
-    func announce(_ topic: Topic) {
-        self.wake([topic])
+    // MARK: Those who wait
+
+    func watch(_ subject: Watches.Subject) -> Watches.ID {
+        self.state.withLock { $0.watches.begin(subject) }
     }
 
-    /// Returns at the next change, or at `deadline`. Throws `CancellationError` when cancelled.
-    func wait(for topic: Topic, after generation: UInt64, until deadline: Instant?) async throws {
-        guard let deadline else { return try await self.nextChange(of: topic, after: generation) }
-        _ = try await before(deadline, on: self.time) { try await self.nextChange(of: topic, after: generation) }
+    func unwatch(_ id: Watches.ID) {
+        self.state.withLock { $0.watches.end(id) }
     }
 
-    private func nextChange(of topic: Topic, after generation: UInt64) async throws {
-        let id = self.state.withLock { state in
-            state.lastWaiter += 1
-            return state.lastWaiter
-        }
-        defer { self.state.withLock { _ = $0.cancelled.remove(id) } }
+    /// The watch's owner reads the tables now, and needs not be told of what was written before.
+    func isLooking(_ id: Watches.ID) {
+        self.state.withLock { $0.watches.isLooking(id) }
+    }
+
+    /// Returns at the next change since the watch began or signalled last, or at `deadline`. Throws `CancellationError` when cancelled.
+    func wait(for id: Watches.ID, until deadline: Instant?) async throws -> Watches.Signal {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                let answer: Result<Void, any Error>? = self.state.withLock { state in
-                    if state.cancelled.remove(id) != nil { return .failure(CancellationError()) }
-                    if state.generations[topic, default: 0] != generation { return .success(()) }
-                    state.waiters[id] = Waiter(topic: topic, continuation: continuation)
-                    if state.poller == nil { state.poller = self.poller() }
-                    return nil
+                let answer: Result<Watches.Signal, any Error>? = self.state.withLock { state in
+                    let answer = state.watches.wait(id, until: deadline, continuation)
+                    if answer == nil, state.poller == nil { state.poller = self.poller() }
+                    return answer
                 }
-                if let answer { continuation.resume(with: answer) }
+                if let answer { continuation.resume(with: answer) } else if deadline != nil { self.alarm.withLock { $0 }?.refresh() }
             }
         } onCancel: {
-            self.cancel(id)
+            self.state.withLock { $0.watches.cancel(id) }?.resume(throwing: CancellationError())
         }
     }
 
-    private func cancel(_ id: UInt64) {
-        let (waiter, poller): (Waiter?, Task<Void, Never>?) = self.state.withLock { state in
-            guard let waiter = state.waiters.removeValue(forKey: id) else {
-                state.cancelled.insert(id)
-                return (nil, nil)
-            }
-            return (waiter, Self.idlePoller(&state))
-        }
-        poller?.cancel()
-        waiter?.continuation.resume(throwing: CancellationError())
+    private func deadlinesHavePassed() {
+        let now = self.time.now()
+        for late in self.state.withLock({ $0.watches.takeLate(at: now) }) { late.resume(returning: .deadline) }
     }
 
-    private func wake(_ topics: Set<Topic>) {
-        let (woken, poller): ([Waiter], Task<Void, Never>?) = self.state.withLock { state in
-            for topic in topics { state.generations[topic, default: 0] &+= 1 }
-            let woken = state.waiters.filter { topics.contains($0.value.topic) }
-            for id in woken.keys { state.waiters[id] = nil }
-            return (Array(woken.values), Self.idlePoller(&state))
-        }
-        poller?.cancel()
-        for waiter in woken { waiter.continuation.resume() }
+    // MARK: What this process has committed
+
+    func announceMessages() {
+        for woken in self.state.withLock({ $0.watches.signal(.messages, .changed) }) { woken.resume(returning: .changed) }
     }
 
-    /// The poller, if it has nobody left to look for.
-    private static func idlePoller(_ state: inout State) -> Task<Void, Never>? {
-        guard state.waiters.isEmpty else { return nil }
-        defer { state.poller = nil }
-        return state.poller
+    /// A job has been enqueued that was not known. To be told by the writer, before anybody can have the job.
+    func isPending(_ id: JobID) {
+        guard self.remembers else { return }
+        self.state.withLock { $0.known.isPending(id) }
     }
+
+    /// A status has been recorded, which has so many bytes in the table. To be told by the writer.
+    func recorded(_ status: JobStatus, bytes: Int) {
+        let woken = self.state.withLock { state in
+            if self.remembers { state.known.recorded(status, bytes: bytes) }
+            return status.state.isFinal ? state.watches.signal(.end(of: status.id), .ended(status)) : []
+        }
+        for waiter in woken { waiter.resume(returning: .ended(status)) }
+    }
+
+    func forget(_ id: JobID) {
+        self.state.withLock { $0.known.forget(id) }
+    }
+
+    /// Rows have been removed.
+    func forgetAll() {
+        self.state.withLock { $0.known.forgetAll() }
+    }
+
+    func knowledge(of id: JobID) -> KnownJobs.Knowledge? {
+        self.state.withLock { $0.known[id] }
+    }
+
+    // MARK: What others have committed
 
     private func poller() -> Task<Void, Never> {
         Task { [weak self, time] in
             while !Task.isCancelled {
                 // The first look comes at once: something may have been written since somebody looked into the tables.
                 await self?.look()
-                guard !Task.isCancelled, let pause = self?.nextPause() else { return }
+                guard let pause = self?.nextPause() else { return }
                 do { try await time.sleep(for: pause) } catch { return }
             }
         }
@@ -125,18 +131,24 @@ final class Changes: Sendable {
     private func look() async {
         // Whoever cannot read now will look again; the worker's own calls report what is wrong with the database.
         guard let version = try? await self.version() else { return }
-        let isChanged = self.state.withLock { state in
+        let woken: [Watches.Continuation] = self.state.withLock { state in
             // The known version moves together with a wake only, so that nobody misses what came between.
-            let isChanged = state.version != version
+            guard state.version != version else { return [] }
             state.version = version
-            if isChanged { state.poll = self.shortest }
-            return isChanged
+            state.poll = self.shortest
+            state.known.forgetAll()
+            return state.watches.signalAll()
         }
-        if isChanged { self.wake([.messages, .results]) }
+        for waiter in woken { waiter.resume(returning: .changed) }
     }
 
-    private func nextPause() -> Duration {
+    /// How long to sleep until the next look; `nil` when nobody waits any more, with which the poller has ended.
+    private func nextPause() -> Duration? {
         self.state.withLock { state in
+            guard state.watches.waiting > 0 else {
+                state.poller = nil
+                return nil
+            }
             defer { state.poll = min(state.poll * 2, self.longest) }
             return state.poll
         }

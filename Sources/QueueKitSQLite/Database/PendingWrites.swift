@@ -3,8 +3,9 @@ internal import GRDB
 internal import QueueKit
 internal import ScaleCore
 
-/// Transactions that wait for the writer. Those that wait at the same time are carried out in one, each within a savepoint of its own, so that
-/// the disk is waited for once for all of them, and one that fails undoes nothing of the others.
+/// Transactions that wait for the writer. Those that wait at the same time are carried out in one, so that the disk is waited for once for all
+/// of them. When one of them fails all are undone and carried out once more, each within a savepoint of its own: then it undoes nothing
+/// of the others.
 final class PendingWrites: Sendable {
     private struct State {
         var writes: [any PendingWrite] = []
@@ -41,8 +42,9 @@ final class PendingWrites: Sendable {
 protocol PendingWrite: AnyObject, Sendable {
     var durability: SQLiteQueueDatabase.Durability { get }
 
-    /// Does its work within the transaction, or keeps the error and leaves nothing behind.
-    func perform(_ db: Database, isAlone: Bool)
+    /// Does its work within the transaction, or keeps the error. What it had done before it failed is left for the caller to undo, unless
+    /// it is to do so itself, by a savepoint. May be asked for again after a rollback.
+    func perform(_ db: Database, undoesItself: Bool)
 
     var hasFailed: Bool { get }
 
@@ -54,28 +56,31 @@ protocol PendingWrite: AnyObject, Sendable {
 final class QueuedWrite<Value: Sendable>: PendingWrite, @unchecked Sendable {
     let durability: SQLiteQueueDatabase.Durability
     private let body: @Sendable (Database) throws -> Value
+    private let committed: @Sendable (Value) -> Void
     private let continuation: CheckedContinuation<Value, any Error>
     private var result: Result<Value, any Error>?
 
+    /// - Parameter committed: called by the writer after the commit, before anything else is written.
     init(
         _ durability: SQLiteQueueDatabase.Durability, _ body: @escaping @Sendable (Database) throws -> Value,
-        _ continuation: CheckedContinuation<Value, any Error>
+        committed: @escaping @Sendable (Value) -> Void, _ continuation: CheckedContinuation<Value, any Error>
     ) {
         self.durability = durability
         self.body = body
+        self.committed = committed
         self.continuation = continuation
     }
 
-    func perform(_ db: Database, isAlone: Bool) {
+    func perform(_ db: Database, undoesItself: Bool) {
         do {
+            guard undoesItself else {
+                self.result = .success(try self.body(db))
+                return
+            }
             var value: Value?
-            if isAlone {
+            try db.inSavepoint {
                 value = try self.body(db)
-            } else {
-                try db.inSavepoint {
-                    value = try self.body(db)
-                    return .commit
-                }
+                return .commit
             }
             guard let value else { throw QueueError(code: .unavailable, message: "the transaction was not run") }
             self.result = .success(value)
@@ -94,9 +99,11 @@ final class QueuedWrite<Value: Sendable>: PendingWrite, @unchecked Sendable {
             self.continuation.resume(throwing: own)
         } else if let error {
             self.continuation.resume(throwing: error)
+        } else if case .success(let value)? = self.result {
+            self.committed(value)
+            self.continuation.resume(returning: value)
         } else {
-            self.continuation.resume(
-                with: self.result ?? .failure(QueueError(code: .unavailable, message: "the transaction was not run")))
+            self.continuation.resume(throwing: QueueError(code: .unavailable, message: "the transaction was not run"))
         }
     }
 }

@@ -46,6 +46,8 @@ public final class SQLiteQueueDatabase: Sendable {
     let time: TimeSource
     let changes: Changes
     private let pending = PendingWrites()
+    /// The writer's connection, by its address: a caller's transaction may be on another one.
+    private let connection: UInt
     /// The file is ours, and with it how its transactions reach the disk.
     private let ownsFile: Bool
     private let lastPruning = Locked(UTCTime(nanosecondsSinceEpoch: .min))
@@ -82,15 +84,17 @@ public final class SQLiteQueueDatabase: Sendable {
         self.ownsFile = ownsFile
         self.configuration = configuration
         self.time = time
+        // In a file of its own, and over a connection of its own, nothing is written that this object does not learn of.
         self.changes = Changes(
-            time: time, shortest: configuration.shortestPoll, longest: configuration.longestPoll,
+            time: time, remembers: ownsFile, shortest: configuration.shortestPoll, longest: configuration.longestPoll,
             version: { try await writer.writeWithoutTransaction { try Int64.fetchOne($0, sql: "PRAGMA data_version") } })
         do {
-            try writer.writeWithoutTransaction { db in
+            self.connection = try writer.writeWithoutTransaction { db in
                 try db.inTransaction(.immediate) {
                     try Schema.migrate(db)
                     return .commit
                 }
+                return Self.address(of: db)
             }
         } catch let error as QueueError {
             throw error
@@ -98,6 +102,13 @@ public final class SQLiteQueueDatabase: Sendable {
             throw QueueError(code: .unavailable, message: "cannot make the queue's tables: \(Self.describe(error))")
         }
     }
+
+    private static func address(of db: Database) -> UInt {
+        UInt(bitPattern: db.sqliteConnection)
+    }
+
+    /// Whether this is the connection over which the queue itself writes.
+    func isWriter(_ db: Database) -> Bool { Self.address(of: db) == self.connection }
 
     /// Now, in the unit of the tables: milliseconds since 1970.
     var now: Int64 { self.time.utcNow().millisecondsSinceEpoch }
@@ -115,12 +126,17 @@ public final class SQLiteQueueDatabase: Sendable {
 
     /// Runs a transaction that has the right to write from its first statement on, so that it never fails half way for want of it;
     /// together with those that wait at the same time.
+    ///
+    /// - Parameters:
+    ///   - body: may be run again, in another transaction, when it shared the first one with another that failed.
+    ///   - committed: called by the writer after the commit, before anything else is written.
     func write<Value: Sendable>(
-        _ durability: Durability = .power, _ body: @escaping @Sendable (Database) throws -> Value
+        _ durability: Durability = .power, _ body: @escaping @Sendable (Database) throws -> Value,
+        committed: @escaping @Sendable (Value) -> Void = { _ in }
     ) async throws -> Value {
         do {
             return try await withCheckedThrowingContinuation { continuation in
-                if self.pending.add(QueuedWrite(durability, body, continuation)) { self.askForWriter() }
+                if self.pending.add(QueuedWrite(durability, body, committed: committed, continuation)) { self.askForWriter() }
             }
         } catch let error as DatabaseError {
             throw QueueError(code: .unavailable, message: Self.describe(error))
@@ -135,16 +151,22 @@ public final class SQLiteQueueDatabase: Sendable {
         }
     }
 
-    private func commit(_ writes: [any PendingWrite], _ db: Database) {
+    /// Carries out writes that came at the same time, in one transaction.
+    func commit(_ writes: [any PendingWrite], _ db: Database) {
         guard !writes.isEmpty else { return }
         let waitsLess = self.ownsFile && writes.allSatisfy { $0.durability == .process }
-        let isAlone = writes.count == 1
         var failure: (any Error)?
         do {
             if waitsLess { try db.execute(sql: "PRAGMA synchronous = NORMAL") }
             try db.inTransaction(.immediate) {
-                for write in writes { write.perform(db, isAlone: isAlone) }
-                return isAlone && writes[0].hasFailed ? .rollback : .commit
+                for write in writes { write.perform(db, undoesItself: false) }
+                return writes.contains(where: \.hasFailed) ? .rollback : .commit
+            }
+            if writes.count > 1, writes.contains(where: \.hasFailed) {
+                try db.inTransaction(.immediate) {
+                    for write in writes { write.perform(db, undoesItself: true) }
+                    return .commit
+                }
             }
         } catch {
             failure = error
@@ -162,14 +184,20 @@ public final class SQLiteQueueDatabase: Sendable {
         }
     }
 
-    /// Whether it is time to remove what is too old; at most once a minute.
-    func pruningIsDue() -> Bool {
+    /// What is too old by now is removed by the way of other writes, at most once a minute: what to do for it within this one, if anything.
+    func duePruning() -> Pruning? {
         let now = self.time.utcNow()
-        return self.lastPruning.withLock { last in
+        let isDue = self.lastPruning.withLock { last in
             guard last.advanced(by: .seconds(60)) <= now else { return false }
             last = now
             return true
         }
+        guard isDue else { return nil }
+        func limit(_ retention: Duration) -> Int64 {
+            now.millisecondsSinceEpoch.addingSaturating(-retention.wholeMillisecondsRoundedUp)
+        }
+        return Pruning(
+            resultsBefore: limit(self.configuration.resultRetention), deadLettersBefore: limit(self.configuration.deadLetterRetention))
     }
 
     /// SQLite's own words, without the statement and its arguments.

@@ -15,6 +15,18 @@ enum Schema {
         case delayed = 3
     }
 
+    /// Where the state of a message's job is kept as long as nothing but its enqueueing and its beginning is to be told.
+    ///
+    /// A row of the results' table says more than this does: who writes one sets ``elsewhere``.
+    enum JobState: Int64 {
+        /// In the results' table, in another store, or nowhere.
+        case elsewhere = 0
+        /// Here: `PENDING`.
+        case pending = 1
+        /// Here: `STARTED`.
+        case started = 2
+    }
+
     /// Each entry brings the tables one version further. Entries that have been released are never changed.
     private static let migrations: [String] = [
         """
@@ -48,7 +60,10 @@ enum Schema {
             changed_at INTEGER NOT NULL
         ) WITHOUT ROWID;
         CREATE INDEX scalekit_queue_results_age ON scalekit_queue_results (is_final, changed_at);
+        """,
         """
+        ALTER TABLE scalekit_queue_messages ADD COLUMN job_state INTEGER NOT NULL DEFAULT 0;
+        """,
     ]
 
     /// Brings the tables to the newest version, within the transaction of `db`.

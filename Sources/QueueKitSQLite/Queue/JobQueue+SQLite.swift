@@ -42,26 +42,35 @@ extension JobQueue {
         }
         let prepared = try self.prepare(job, delay: delay, options: options)
         let database = broker.database
-        let write = {
-            if prepared.task.ignoresResult != true { _ = try ResultRows.record(prepared.status, now: database.now, db) }
-            try MessageRows.insert(
-                prepared.message, into: prepared.queue, notBefore: prepared.notBefore?.roundedUpMilliseconds, now: database.now, db)
-        }
-        let committed = { @Sendable in
-            database.changes.announce(.messages)
-            self.wasEnqueued(prepared)
-        }
         if db.isInsideTransaction {
-            try write()
-            db.afterNextTransaction { _ in committed() }
+            let isPending = try self.insert(prepared, database, db)
+            db.afterNextTransaction { self.wasCommitted(prepared, isPending: isPending && database.isWriter($0), database) }
         } else {
+            var isPending = false
             try db.inTransaction(.immediate) {
-                try write()
+                isPending = try self.insert(prepared, database, db)
                 return .commit
             }
-            committed()
+            self.wasCommitted(prepared, isPending: isPending && database.isWriter(db), database)
         }
         return self.receipt(for: prepared.id, of: J.self)
+    }
+
+    /// Whether the job is known as pending with that.
+    private func insert(_ prepared: PreparedJob, _ database: SQLiteQueueDatabase, _ db: Database) throws -> Bool {
+        let due = prepared.notBefore?.roundedUpMilliseconds
+        let stored = StoredMessage(prepared.message)
+        if prepared.task.ignoresResult == true {
+            try MessageRows.insert(stored, into: prepared.queue, notBefore: due, now: database.now, db)
+            return false
+        }
+        return try MessageRows.insertPending(stored, into: prepared.queue, notBefore: due, now: database.now, db)
+    }
+
+    private func wasCommitted(_ prepared: PreparedJob, isPending: Bool, _ database: SQLiteQueueDatabase) {
+        if isPending { database.changes.isPending(prepared.id) }
+        database.changes.announceMessages()
+        self.wasEnqueued(prepared)
     }
 }
 #endif
