@@ -110,6 +110,7 @@ let package = Package(
                 scaleKit("CacheKit"),
                 scaleKit("CacheKitTesting"),
                 scaleKit("QueueKit"),
+                scaleKit("QueueKitRabbitMQ"),
                 scaleKit("ScaleCore"),
                 scaleKit("ScaleRedis"),
                 scaleKit("ScaleTesting"),
