@@ -10,7 +10,7 @@ import Glibc
 import Darwin
 #endif
 
-/// What `serve` says of real servers with settings that it cannot approve of, before it goes on.
+/// What `serve` and `worker` say of real servers with settings that it cannot approve of, before they go on.
 @Suite(.enabled(if: PrivateRedis.isInstalled, "needs redis-server"))
 struct AdviceOnRedisRules {
     /// Options of the server, the flags that name it, what one warning says, and whether there is one.
@@ -64,6 +64,19 @@ struct AdviceOnRedisRules {
             #expect(lines.contains { $0.contains(begin) }, "\(text): \(outcome.errors)")
         }
         #expect(!outcome.errors.contains(secret))
+    }
+
+    @Test func `a worker warns of the Redis with its results`() async throws {
+        let server = try await PrivateRedis.running()
+        // RabbitMQ is waited for, and the advice does not wait for it.
+        let running = try ProfileServiceProgram.Running.start(["worker", "--queue", "amqp://127.0.0.1:1//", "--results", server.url])
+        try await eventually(within: .seconds(60), "the worker runs") { running.errors.contains("running jobs") }
+        running.signal(SIGTERM)
+        let outcome = try await running.outcome()
+        #expect(outcome.status == 0)
+        let lines = outcome.errors.split(separator: "\n").filter { $0.contains("warning") && $0.contains("Redis at") }
+        try #require(lines.count == 1, "\(outcome.errors)")
+        #expect(lines[0].contains("--results: Redis at 127.0.0.1:\(server.port) writes nothing to disk"))
     }
 
     @Test func `a server that is down gets no advice, and no start waits for it`() async throws {
