@@ -5,7 +5,7 @@ package import ScaleCore
 /// A deadline that moves to a later time leaves the timer as it is: it looks again when it wakes. So what ends long before its deadline, as
 /// almost everything does, costs no timer of its own.
 ///
-/// The owner keeps its deadlines under a lock of its own and calls ``refresh()`` after every change. The alarm asks for the
+/// The owner keeps its deadlines under a lock of its own and calls ``refresh()`` after every change that ``isConcerned(by:_:)`` names. The alarm asks for the
 /// deadline under *its* lock, so that two refreshes at once cannot leave the older answer armed; the owner never calls it while
 /// holding its own lock.
 package final class Alarm: Sendable {
@@ -33,6 +33,15 @@ package final class Alarm: Sendable {
 
     deinit {
         self.state.withLock { $0.task }?.cancel()
+    }
+
+    /// Whether a change of the owner's earliest deadline asks for a ``refresh()``: one that moves to a later time does not.
+    package static func isConcerned(by old: Instant?, _ new: Instant?) -> Bool {
+        switch (old, new) {
+        case (nil, nil): false
+        case (let old?, let new?): new < old
+        case (nil, _?), (_?, nil): true
+        }
     }
 
     /// Arms, re-arms or disarms according to the owner's earliest deadline.

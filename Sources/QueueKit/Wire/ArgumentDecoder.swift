@@ -155,6 +155,19 @@ private struct BoundContainer<Key: CodingKey>: KeyedDecodingContainerProtocol {
 
     func decodeNil(forKey key: Key) throws -> Bool { try self.value(key).isNull }
 
+    // What most payloads consist of needs none of the questions below.
+    func decode(_ type: String.Type, forKey key: Key) throws -> String {
+        let value = try self.value(key)
+        if case .string(let text) = value { return text }
+        return try PayloadDecoder.decode(type, from: value, path: [key])
+    }
+
+    func decode(_ type: Int.Type, forKey key: Key) throws -> Int {
+        let value = try self.value(key)
+        if case .integer(let integer) = value, let integer = Int(exactly: integer) { return integer }
+        return try PayloadDecoder.decode(type, from: value, path: [key])
+    }
+
     func decode<T: Decodable>(_ type: T.Type, forKey key: Key) throws -> T {
         try PayloadDecoder.decode(type, from: self.value(key), path: [key])
     }

@@ -115,6 +115,9 @@ public struct JSONParser: Sendable {
         return value
     }
 
+    /// Down to here the values of a message's body have some members as a rule. Room for them further down would let few bytes take much.
+    private static let frameDepth = 2
+
     private mutating func array(depth: Int) throws(JSONError) -> JSONValue {
         guard depth < self.limits.maximumDepth else { throw self.error(.tooDeep(limit: self.limits.maximumDepth)) }
         self.position += 1
@@ -124,6 +127,7 @@ public struct JSONParser: Sendable {
             self.position += 1
             return .array(elements)
         }
+        if depth < Self.frameDepth { elements.reserveCapacity(4) }
         while true {
             elements.append(try self.value(depth: depth + 1))
             if try self.endsOrContinues(with: UInt8(ascii: "]")) { return .array(elements) }
@@ -139,6 +143,7 @@ public struct JSONParser: Sendable {
             self.position += 1
             return .object(object)
         }
+        if depth < Self.frameDepth { object.reserve(4) }
         while true {
             self.skipSpace()
             guard let quote = self.current else { throw self.error(.unexpectedEnd) }

@@ -229,6 +229,7 @@ extension TaskMessage {
     }
 
     private static func isJSON(_ contentType: String) -> Bool {
+        if contentType.hasSameBytes(as: "application/json") { return true }
         let media = contentType.prefix { $0 != ";" && $0 != " " }
         return media.lowercased() == "application/json"
     }

@@ -15,8 +15,16 @@ public struct JobContext: Sendable {
     public let parentID: JobID?
     /// The caller's own headers.
     public let headers: JSONObject
-    /// Carries the job's id and task.
-    public let logger: Logger
+    /// Of the worker's queue, without what is said about the job.
+    let queueLogger: Logger
+
+    /// Carries the job's id and task. Made anew at each use: most handlers write nothing.
+    public var logger: Logger {
+        var logger = self.queueLogger
+        logger[metadataKey: "job"] = "\(self.id)"
+        logger[metadataKey: "task"] = "\(self.task)"
+        return logger
+    }
 
     /// An error to throw when the job shall be tried again: `throw context.retry(after: .seconds(30))`.
     ///

@@ -28,8 +28,8 @@ enum RetryDecision: Hashable, Sendable {
 
     /// - Parameters:
     ///   - retries: how often the job has been tried again before this run.
-    ///   - fraction: an even draw from 0..<1 for the jitter.
-    init(after outcome: JobOutcome, retries: Int, policy: JobRetryPolicy, fraction: Double) {
+    ///   - fraction: an even draw from 0..<1 for the jitter, which is asked for where there is a wait.
+    init(after outcome: JobOutcome, retries: Int, policy: JobRetryPolicy, fraction: @autoclosure () -> Double) {
         switch outcome {
         case .returned(let value):
             self = .succeed(value)
@@ -43,12 +43,12 @@ enum RetryDecision: Hashable, Sendable {
             self = .fail(.hardTimeLimit(limit))
         case .exceededSoftLimit(let limit, let error):
             let failure = error is CancellationError ? JobFailure.softTimeLimit(limit) : JobFailure(of: error)
-            self.init(failure: failure, delay: nil, retries: retries, policy: policy, fraction: fraction)
+            self.init(failure: failure, delay: nil, retries: retries, policy: policy, fraction: fraction())
         case .threw(let request as RetryRequest):
             let failure = request.reason ?? JobFailure("Retry", "the job asked to be tried again", module: "celery.exceptions")
-            self.init(failure: failure, delay: request.delay, retries: retries, policy: policy, fraction: fraction)
+            self.init(failure: failure, delay: request.delay, retries: retries, policy: policy, fraction: fraction())
         case .threw(let error):
-            self.init(failure: JobFailure(of: error), delay: nil, retries: retries, policy: policy, fraction: fraction)
+            self.init(failure: JobFailure(of: error), delay: nil, retries: retries, policy: policy, fraction: fraction())
         }
     }
 

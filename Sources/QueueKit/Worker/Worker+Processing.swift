@@ -114,12 +114,9 @@ extension Worker {
     }
 
     private func context(of message: TaskMessage, _ delivery: Delivery) -> JobContext {
-        var logger = self.queue.logger
-        logger[metadataKey: "job"] = "\(message.id)"
-        logger[metadataKey: "task"] = "\(message.task)"
-        return JobContext(
+        JobContext(
             id: message.id, task: message.task, queue: delivery.lease.queue, retries: message.retries, losses: delivery.losses,
-            rootID: message.rootID, parentID: message.parentID, headers: message.userHeaders, logger: logger)
+            rootID: message.rootID, parentID: message.parentID, headers: message.userHeaders, queueLogger: self.queue.logger)
     }
 }
 
@@ -128,7 +125,6 @@ extension Worker {
 extension Worker {
     private func carryOut(_ decision: RetryDecision, _ message: TaskMessage, _ delivery: Delivery, runtime: Duration) async {
         let queue = delivery.lease.queue
-        var metadata = self.metadata(of: delivery)
         switch decision {
         case .succeed(let value):
             var status = self.status(of: message, .success)
@@ -136,7 +132,7 @@ extension Worker {
             guard await self.succeed(status, message, delivery) else { return }
             self.queue.metrics.count(.succeeded, task: message.task, queue: queue)
             self.monitor?.succeeded(message.id, value, runtime: runtime)
-            self.logger.debug("job succeeded", metadata: metadata)
+            self.logger.debug("job succeeded", metadata: self.metadata(of: delivery))
         case .retry(let delay, let failure):
             await self.retry(message, delivery, after: delay, failure)
         case .fail(let failure):
@@ -146,9 +142,10 @@ extension Worker {
         case .release:
             self.monitor?.tell(.rejected(message.id, isRequeued: true))
             await self.attempt("give a job back", delivery) { try await self.queue.broker.release(delivery.lease) }
-            self.logger.info("job given back", metadata: metadata)
+            self.logger.info("job given back", metadata: self.metadata(of: delivery))
         case .abandon:
             self.queue.metrics.leaseLost(queue: queue)
+            var metadata = self.metadata(of: delivery)
             metadata["token"] = "\(delivery.lease.fencingToken)"
             self.logger.warning("job abandoned: its lease has ended and it is somebody else's", metadata: metadata)
         }

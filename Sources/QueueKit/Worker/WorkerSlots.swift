@@ -21,6 +21,12 @@ final class WorkerSlots: Sendable {
         var running: [Slot: Running] = [:]
         var receiving: Task<[Delivery], any Error>?
         var mayReceive = true
+
+        /// Notes something about a job in its place: by `running[slot]?` all of it would be taken out and put back each time.
+        mutating func note(_ slot: Slot, _ change: (inout Running) -> Void) {
+            guard let place = self.running.index(forKey: slot) else { return }
+            change(&self.running.values[place])
+        }
     }
 
     private let broker: any Broker
@@ -47,6 +53,17 @@ final class WorkerSlots: Sendable {
 
     private func deadlinesChanged() {
         self.alarm.withLock { $0 }?.refresh()
+    }
+
+    /// Changes the state, and lets the alarm look again if its time may be another one now.
+    private func change<Result: Sendable>(_ body: (inout State) -> Result) -> Result {
+        let (result, concernsAlarm) = self.state.withLock { state in
+            let before = state.engine.nextDeadline
+            let result = body(&state)
+            return (result, Alarm.isConcerned(by: before, state.engine.nextDeadline))
+        }
+        if concernsAlarm { self.deadlinesChanged() }
+        return result
     }
 
     // MARK: The loop
@@ -91,13 +108,11 @@ final class WorkerSlots: Sendable {
 
     func admit(_ lease: Lease) -> Slot? {
         let now = self.time.now()
-        let slot: Slot? = self.state.withLock { state in
+        return self.change { state in
             guard let slot = state.engine.admit(at: now) else { return nil }
             state.running[slot] = Running(lease: lease)
             return slot
         }
-        self.deadlinesChanged()
-        return slot
     }
 
     /// Runs `handler` in a task that limits, shutdown and the loss of the lease can cancel, and returns how it ended, or was given up.
@@ -106,17 +121,18 @@ final class WorkerSlots: Sendable {
     ) async -> JobOutcome {
         let outcome = OneShot<JobOutcome>()
         let now = self.time.now()
-        let mayRun = self.state.withLock { state in
+        let mayRun = self.change { state in
             guard state.engine.handlerStarts(slot, softLimit: softLimit, hardLimit: hardLimit, at: now) else { return false }
-            state.running[slot]?.softLimit = softLimit
-            state.running[slot]?.hardLimit = hardLimit
-            state.running[slot]?.outcome = outcome
+            state.note(slot) { running in
+                running.softLimit = softLimit
+                running.hardLimit = hardLimit
+                running.outcome = outcome
+            }
             return true
         }
         guard mayRun else {
             return self.holdsLease(slot) ? .interrupted : .lostLease
         }
-        self.deadlinesChanged()
         let task = Task {
             let result: Result<JSONValue, any Error>
             do { result = .success(try await handler()) } catch { result = .failure(error) }
@@ -124,8 +140,12 @@ final class WorkerSlots: Sendable {
             outcome.set(Self.outcome(of: result, cancellation, softLimit: softLimit))
         }
         let isCancelled = self.state.withLock { state in
-            state.running[slot]?.handler = task
-            return state.running[slot]?.isCancelled ?? false
+            var isCancelled = false
+            state.note(slot) { running in
+                running.handler = task
+                isCancelled = running.isCancelled
+            }
+            return isCancelled
         }
         if isCancelled { task.cancel() }
         return await outcome.value()
@@ -145,13 +165,11 @@ final class WorkerSlots: Sendable {
     }
 
     private func handlerEnded(_ slot: Slot) -> WorkerEngine.Cancellation? {
-        let cancellation = self.state.withLock { state in
-            let cancellation = state.engine.handlerEnded(slot)
-            state.running[slot]?.handler = nil
-            return cancellation
+        let cancellation = self.change { state in
+            state.note(slot) { $0.handler = nil }
+            return state.engine.handlerEnded(slot)
         }
         self.changed.raise()
-        self.deadlinesChanged()
         return cancellation
     }
 
@@ -167,12 +185,11 @@ final class WorkerSlots: Sendable {
     }
 
     func settled(_ slot: Slot) {
-        self.state.withLock { state in
+        self.change { state in
             state.engine.settled(slot)
             state.running[slot] = nil
         }
         self.changed.raise()
-        self.deadlinesChanged()
     }
 
     // MARK: Time

@@ -47,6 +47,7 @@ enum AMQPFields {
             guard depth < Self.maximumDepth else { throw AMQPFieldError() }
             let array = field.value.array
             var values: [JSONValue] = []
+            values.reserveCapacity(min(max(0, Int(array.num_entries)), 64))
             for index in 0..<Int(array.num_entries) {
                 guard let entry = array.entries?[index] else { break }
                 values.append(try Self.value(entry, depth: depth + 1))

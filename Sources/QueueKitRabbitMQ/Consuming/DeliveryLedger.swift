@@ -99,7 +99,8 @@ struct DeliveryLedger {
         for queue in request.queues {
             let key = ExactName(queue)
             self.shelves[key, default: Shelf(lastWanted: now)].lastWanted = now
-            while deliveries.count < request.limit, let item = self.shelves[key]?.items.popFirst() {
+            guard let shelf = self.shelves.index(forKey: key) else { continue }
+            while deliveries.count < request.limit, let item = self.shelves.values[shelf].items.popFirst() {
                 self.lastToken += 1
                 let lease = Lease(queue: item.queue, message: self.lastToken, fencingToken: self.lastToken, owner: request.owner)
                 self.held[self.lastToken] = Held(item: item, lease: lease, end: now.advanced(by: request.lease))

@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
+
 extension RandomSource {
     /// `count` random bytes; none when `count` is negative.
     package func bytes(_ count: Int) -> [UInt8] {
@@ -12,6 +18,17 @@ extension RandomSource {
         return bytes
     }
 
+    /// The system's two words come by one call into the kernel, which costs more than all that is made of them.
+    private func twoWords() -> (UInt64, UInt64) {
+        #if canImport(Glibc) || canImport(Musl)
+        if self.isSystem {
+            var words: (UInt64, UInt64) = (0, 0)
+            if getentropy(&words, MemoryLayout.size(ofValue: words)) == 0 { return words }
+        }
+        #endif
+        return (self.next(), self.next())
+    }
+
     /// 128 random bits: unique for as long as anybody will look, and not to be guessed when the source is ``system``.
     package func id128() -> [UInt8] { self.bytes(16) }
 
@@ -20,8 +37,9 @@ extension RandomSource {
 
     /// A random UUID, version 4 of RFC 9562, in lower case as Python's `uuid4()` writes it.
     package func uuid() -> String {
-        let high = self.next() & ~0xF000 | 0x4000
-        let low = self.next() & ~(0b11 << 62) | 0b10 << 62
+        let bits = self.twoWords()
+        let high = bits.0 & ~0xF000 | 0x4000
+        let low = bits.1 & ~(0b11 << 62) | 0b10 << 62
         return String(unsafeUninitializedCapacity: 36) { text in
             var position = 0
             for shift in stride(from: 124, through: 0, by: -4) {

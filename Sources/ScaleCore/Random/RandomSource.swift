@@ -13,6 +13,9 @@ public struct RandomSource: RandomNumberGenerator, Sendable {
         self.shared = Shared(generator)
     }
 
+    /// Whether it is ``system``.
+    var isSystem: Bool { self.shared == nil }
+
     private init(shared: Shared?) {
         self.shared = shared
     }

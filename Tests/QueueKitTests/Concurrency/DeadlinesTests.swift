@@ -69,6 +69,16 @@ import Testing
         }
     }
 
+    @Test func `a change concerns the alarm where it makes the deadline earlier, the first, or none`() {
+        let (early, late) = (Instant(nanoseconds: 1), Instant(nanoseconds: 2))
+        #expect(Alarm.isConcerned(by: late, early))
+        #expect(Alarm.isConcerned(by: nil, late))
+        #expect(Alarm.isConcerned(by: early, nil))
+        #expect(!Alarm.isConcerned(by: early, late))
+        #expect(!Alarm.isConcerned(by: early, early))
+        #expect(!Alarm.isConcerned(by: nil, nil))
+    }
+
     @Test func `a deadline that moves back is met at its new time and not at its old one, with one timer`() async throws {
         let owner = Owner()
         let alarm = owner.alarm()
