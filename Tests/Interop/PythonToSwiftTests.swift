@@ -61,6 +61,49 @@ struct PythonToSwiftTests {
         }
     }
 
+    @Test func `a chain and what is linked to its calls go on from the Swift worker, and end where one fails`() async throws {
+        let sent = RecordedFacts<Int>()
+        try await InteropGround.withWorker({
+            $0.handle(SendEmailNotification.self) { job, _ in
+                sent.record(job.userID)
+                if job.userID == 13 { throw JobFailure("ValueError", "no luck", isPermanent: true) }
+                return "\(job.template) to \(job.userID)"
+            }
+            $0.handle(Failed.self) { job, _ in sent.record(job.id.utf8.count) }
+        }) { _, client in
+            func call(_ id: Int64, _ more: JSONObject = [:]) -> JSONValue {
+                var step: JSONObject = ["task": .string(Self.task), "args": [.integer(id)], "immutable": true]
+                for (key, value) in more { step[key] = value }
+                return .object(step)
+            }
+            func chain(_ steps: [JSONValue]) async throws -> [JobID] {
+                let ids = try await client.ask(["do": "chained", "steps": .array(steps)]).arrayValue
+                return try #require(ids?.compactMap { $0.stringValue.flatMap(JobID.init(rawValue:)) })
+            }
+            let ids = try await chain([call(1), call(2, ["link": call(20)]), call(3)])
+            #expect(ids.count == 3)
+            for (index, id) in ids.enumerated() { #expect(try await client.get(id) == .string("welcome to \(index + 1)")) }
+            try await eventually("the linked one ran") { sent.all.contains(20) }
+            #expect(sent.all.filter { $0 < 20 } == [1, 2, 3])
+
+            let failed = try await chain([
+                call(4), call(13, ["link_error": ["task": .string(Failed.name)]]), call(5), call(6),
+            ])
+            #expect(try await client.get(failed[0]) == "welcome to 4")
+            for id in failed[1...] {
+                let raised = try await expectThrows(CeleryClient.Raised.self) { try await client.get(id) }
+                #expect(raised.type == "ValueError" && raised.arguments == ["no luck"])
+            }
+            try await eventually("the errback got the id") { sent.all.contains(failed[1].rawValue.utf8.count) }
+            #expect(!sent.all.contains(5) && !sent.all.contains(6))
+        }
+    }
+
+    private struct Failed: Job {
+        static let name = "myapp.tasks.failed"
+        var id: String
+    }
+
     @Test func `wrong arguments are a TypeError in Python, and the worker serves on`() async throws {
         try await InteropGround.withWorker(SendEmailNotification.handler) { ground, client in
             let calls: [([JSONValue], JSONObject)] = [

@@ -14,7 +14,7 @@ import signal
 import sys
 import traceback
 
-from celery import Celery
+from celery import Celery, chain
 from celery.result import AsyncResult
 
 app = Celery("myapp", broker=os.environ["SCALEKIT_INTEROP_BROKER"], backend=os.environ["SCALEKIT_INTEROP_BACKEND"])
@@ -89,6 +89,22 @@ def delay(command):
     return app.tasks[command["task"]].delay(*command.get("args", []), **command.get("kwargs", {})).id
 
 
+def chained(command):
+    """Calls as a chain; answers with their ids in order. What a call is linked to is a part of it."""
+    steps = []
+    for step in command["steps"]:
+        signature = app.signature(step["task"], args=step.get("args", []), immutable=step.get("immutable", False))
+        for name, add in (("link", signature.link), ("link_error", signature.link_error)):
+            if name in step:
+                add(app.signature(step[name]["task"], args=step[name].get("args", []), immutable=step[name].get("immutable", False)))
+        steps.append(signature)
+    ids, result = [], chain(*steps).apply_async()
+    while result is not None:
+        ids.insert(0, result.id)
+        result = result.parent
+    return ids
+
+
 def get(command):
     result = AsyncResult(command["id"], app=app)
     value = result.get(timeout=command.get("timeout", 60), interval=0.05)
@@ -132,7 +148,7 @@ def declare(command):
     return True
 
 
-commands = {"send": send, "delay": delay, "get": get, "state": state, "publish": publish, "declare": declare}
+commands = {"send": send, "delay": delay, "chained": chained, "get": get, "state": state, "publish": publish, "declare": declare}
 
 
 def answer(line):

@@ -39,6 +39,22 @@ extension JobQueue {
         return PreparedJob(task: task, message: message, queue: queue, notBefore: task.eta, status: status)
     }
 
+    /// A call that somebody else has made, checked and seen by the middleware.
+    ///
+    /// - Parameter queue: `nil` is the default queue.
+    func prepare(_ call: TaskMessage, for queue: String?) throws -> PreparedJob {
+        let queue = queue ?? self.configuration.defaultQueue
+        try QueueName.validate(queue)
+        var task = call
+        task.origin = self.configuration.origin
+        for middleware in self.configuration.middleware { try middleware.prepare(&task, for: queue) }
+        let now = self.time.utcNow()
+        task.eta = Self.later(task.eta, nil, than: now)
+        let message = try self.checked(task, at: now)
+        return PreparedJob(
+            task: task, message: message, queue: queue, notBefore: task.eta, status: JobStatus(id: task.id, state: .pending))
+    }
+
     /// The queue that a job goes to: the call's, or else the job type's, or else the default.
     func queueName<J: Job>(of job: J.Type, _ options: EnqueueOptions) -> String {
         options.queue ?? J.defaults.queue ?? self.configuration.defaultQueue

@@ -66,9 +66,6 @@ extension Worker {
             return await self.revoke(delivery, message, task: message.task, .revoked)
         }
         self.queue.metrics.count(.started, task: message.task, queue: delivery.lease.queue)
-        if message.hasFollowers {
-            self.logger.warning("what shall follow this job (callbacks, chain, chord) is not sent", metadata: self.metadata(of: delivery))
-        }
         let begin = self.queue.time.now()
         let context = self.context(of: message, delivery)
         let outcome = await self.slots.run(
@@ -129,6 +126,10 @@ extension Worker {
         case .succeed(let value):
             var status = self.status(of: message, .success)
             status.result = value
+            guard await self.sendFollowers(of: message, value, delivery) else {
+                _ = await self.conclude(.unconfirmed, task: message.task, delivery)
+                return
+            }
             guard await self.succeed(status, message, delivery) else { return }
             self.queue.metrics.count(.succeeded, task: message.task, queue: queue)
             self.monitor?.succeeded(message.id, value, runtime: runtime)
@@ -213,6 +214,7 @@ extension Worker {
         var status = self.status(of: message, .failure)
         status.failure = failure
         guard await self.conclude(status, message, delivery) else { return }
+        await self.failFollowers(of: message, failure, delivery)
         if await self.bury(delivery, failure, task: task, reason: reason) { self.monitor?.failed(message.id, failure) }
     }
 
