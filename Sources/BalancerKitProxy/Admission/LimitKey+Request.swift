@@ -1,3 +1,6 @@
+import Crypto
+import ScaleCore
+
 extension LimitKey {
     /// The key of a request. Parts are joined by a zero byte, which no part holds, so that no two sets of parts make one key; a key
     /// whose parts are all empty is empty.
@@ -7,6 +10,13 @@ extension LimitKey {
         let texts = self.parts.map { Self.text($0, head, bytes, client, filter) }
         if let only = texts.first, texts.count == 1 { return only }
         return texts.allSatisfy(\.isEmpty) ? "" : texts.joined(separator: "\0")
+    }
+
+    /// A key as a zone remembers it. One that a client has made long is replaced by its hash: a zone holds tens of thousands of them, long
+    /// after the requests are over.
+    static func remembered(_ key: String) -> String {
+        guard key.utf8.count > 128 else { return key }
+        return "\0" + Base64URL.encode(SHA256.hash(data: Array(key.utf8)))
     }
 
     private static func text(

@@ -44,7 +44,7 @@ public struct RequestZone: Hashable, Sendable {
     public var name: String
     public var key: LimitKey
     public var rate: RateLimit.Rate
-    /// Keys that are remembered at the same time; about 100 bytes and the key each.
+    /// Keys that are remembered at the same time; about 100 bytes and the key each, of which long ones are kept as hashes.
     public var maximumKeys = 65_536
     /// What happens to a request with a new key when all are in use.
     public var whenFull = RateLimit.WhenFull.reject

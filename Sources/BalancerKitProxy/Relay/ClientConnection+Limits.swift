@@ -24,7 +24,9 @@ extension ClientConnection {
         let settings = limits.settings
         let verdict =
             limits.requests.isEmpty
-            ? .pass : self.worker.plan.limiter.admit(limits.requests, keys: self.keys(limits.requests.map(\.key), headLength), at: now)
+            ? .pass
+            : self.worker.plan.limiter.admit(
+                limits.requests, keys: self.keys(limits.requests.map(\.key), headLength).map(LimitKey.remembered), at: now)
         switch verdict {
         case .pass: break
         case .delay(let duration):

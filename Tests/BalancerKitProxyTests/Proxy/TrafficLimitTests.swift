@@ -107,6 +107,21 @@ import Testing
         await upstream.stop()
     }
 
+    @Test func `long keys are told apart as well, and take no more room than others`() async throws {
+        let long = String(repeating: "k", count: 5000)
+        #expect(LimitKey.remembered(long + "a").utf8.count <= 128)
+        #expect(LimitKey.remembered(long + "a") != LimitKey.remembered(long + "b"))
+        #expect(LimitKey.remembered("short") == "short")
+        let upstream = try await ScriptedUpstream.start()
+        let configuration = Self.configuration(upstream, requests: [RequestLimit(zone: "one")], key: LimitKey([.header("X-User")]))
+        try await withProxy(configuration, time: ManualTime().source) { (proxy: RunningProxy) async throws in
+            var statuses: [Int] = []
+            for user in ["a", "b", "a"] { statuses.append(try await proxy.ask(get("X-User: \(long)\(user)")).status) }
+            #expect(statuses == [200, 200, 503])
+        }
+        await upstream.stop()
+    }
+
     @Test func `behind a trusted proxy the client counts, not the proxy; a header from others makes no difference`() async throws {
         let upstream = try await ScriptedUpstream.start()
         var configuration = Self.configuration(upstream, requests: [RequestLimit(zone: "one")])
