@@ -8,6 +8,8 @@ struct TrackedJob: Hashable, Sendable {
     let keywordArgumentsText: String
     let queue: String
     let wasDelivered: Bool
+    /// Whether its arguments are too long to be shown: all jobs' together go into one answer, which is made while the worker waits.
+    let isLong: Bool
     /// When its handler began.
     var started: UTCTime?
 
@@ -17,7 +19,12 @@ struct TrackedJob: Hashable, Sendable {
         self.keywordArgumentsText = Self.text("kwargsrepr", delivery.message.headers, count: message.keywordArguments.count)
         self.queue = delivery.lease.queue
         self.wasDelivered = delivery.losses > 0
+        // How much is in a compressed body it does not tell.
+        let isCompressed = !(delivery.message.headers["compression"]?.isNull ?? true)
+        self.isLong = isCompressed || delivery.message.body.count > Self.shownBodyBytes
     }
+
+    private static let shownBodyBytes = 16 << 10
 
     private static func text(_ header: String, _ headers: JSONObject, count: Int) -> String {
         headers[header]?.stringValue.map { String($0.unicodeScalars.prefix(1024)) } ?? (count == 0 ? "" : "<\(count)>")
@@ -34,7 +41,8 @@ struct TrackedJob: Hashable, Sendable {
     ///
     /// - Parameter showsValues: or the arguments' texts in their place.
     func json(of node: MonitorNode, showsValues: Bool) -> JSONValue {
-        [
+        let showsValues = showsValues && !self.isLong
+        return [
             "id": .string(self.message.id.rawValue),
             "name": .string(self.message.task),
             "args": showsValues ? .array(self.message.arguments) : .string(self.argumentsText),

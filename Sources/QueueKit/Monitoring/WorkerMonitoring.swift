@@ -24,7 +24,7 @@ public struct WorkerMonitoring: Sendable {
     /// Whether commands are obeyed: `revoke`, `terminate`, `shutdown`, `enable_events`, `disable_events`. Questions are answered in any case.
     public var acceptsControl = true
     /// Whether watchers see the arguments of jobs that run and the results of those that ended; otherwise that there are some. Results are
-    /// cut at 1 KiB. What a message says of its own arguments for this purpose (`argsrepr`) is shown in any case.
+    /// cut at 1 KiB, and arguments of a message beyond 16 KiB are not shown. What a message says of its own arguments for this purpose (`argsrepr`) is shown in any case.
     public var showsValues = true
     /// How many events wait for a server that takes none; then the oldest are dropped.
     public var bufferedEvents = 4096

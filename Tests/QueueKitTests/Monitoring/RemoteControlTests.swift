@@ -38,6 +38,14 @@ import Testing
         #expect(discreet.ask("query_task", #"{"ids":"a"}"#)?.objectValue?["a"]?.arrayValue?.last?.objectValue?["kwargs"] == "{}")
     }
 
+    @Test func `long arguments are shown as the message wants them, so that the answer stays short`() {
+        var world = MonitorWorld()
+        let long = JSONValue.string(String(repeating: "x", count: 1 << 20))
+        world.engine.received(1, MonitorWorld.job("a", arguments: [long]), at: MonitorWorld.time)
+        #expect(world.ask("reserved")?.arrayValue?.first?.objectValue?["args"] == "(2, 3)")
+        #expect(world.ask("query_task", #"{"ids":"a"}"#)?.jsonBytes().count ?? .max < 1000)
+    }
+
     @Test func `stats count what has begun by task, and show broker and pool`() throws {
         var world = MonitorWorld()
         world.run("a", in: 1)
