@@ -61,6 +61,21 @@ struct PythonToSwiftTests {
         }
     }
 
+    @Test func `arguments that the client has compressed arrive`() async throws {
+        try await InteropGround.withWorker(SendEmailNotification.handler) { _, client in
+            for (compression, length) in [("zlib", 1), ("gzip", 10_000), ("zlib", 300_000)] {
+                let letters = Array("abcdé")
+                let template = String((0..<length).map { letters[$0 * $0 % letters.count] })
+                let id = try await client.send(
+                    Self.task, args: [7], kwargs: ["template": .string(template)], options: ["compression": .string(compression)])
+                #expect(try await client.get(id) == .string("\(template) to 7"))
+            }
+            let id = try await client.send(Self.task, args: [7], options: ["compression": "bzip2"])
+            let raised = try await expectThrows(CeleryClient.Raised.self) { try await client.get(id) }
+            #expect(raised.type == "Reject")
+        }
+    }
+
     @Test func `a chain and what is linked to its calls go on from the Swift worker, and end where one fails`() async throws {
         let sent = RecordedFacts<Int>()
         try await InteropGround.withWorker({

@@ -209,10 +209,10 @@ extension TaskMessage {
     private mutating func readBody(of message: Message, limits: JSONLimits) throws(MalformedMessage) {
         guard let contentType = message.properties.contentType else { throw MalformedMessage("no content type") }
         guard Self.isJSON(contentType) else { throw MalformedMessage("the content type is not application/json") }
-        guard message.headers["compression"]?.isNull ?? true else { throw MalformedMessage("a compressed body") }
+        let bytes = try Self.decompressed(message, limits: limits)
         let body: JSONValue
         do {
-            body = try JSONParser.parse(message.body, limits: limits)
+            body = try JSONParser.parse(bytes, limits: limits)
         } catch {
             throw MalformedMessage("the body is not JSON: \(error)")
         }
@@ -226,6 +226,22 @@ extension TaskMessage {
         case .null: break
         case .bool, .integer, .bigInteger, .double, .string, .array:
             throw MalformedMessage("the third element of the body is not an object")
+        }
+    }
+
+    /// The body, taken out of Celery's compression: `gzip` and `zlib` are one thing there, a zlib stream under the type `application/x-gzip`.
+    private static func decompressed(_ message: Message, limits: JSONLimits) throws(MalformedMessage) -> [UInt8] {
+        guard let compression = message.headers["compression"], !compression.isNull else { return message.body }
+        guard let name = compression.stringValue, ["application/x-gzip", "gzip", "zlib"].contains(name) else {
+            throw MalformedMessage("a body compressed by other means than zlib")
+        }
+        do throws(Inflate.Failure) {
+            return try Inflate.zlib(message.body, limit: limits.maximumBytes)
+        } catch {
+            switch error {
+            case .malformed: throw MalformedMessage("the compressed body is broken")
+            case .tooLarge: throw MalformedMessage("the compressed body holds more than \(limits.maximumBytes) bytes")
+            }
         }
     }
 

@@ -165,13 +165,27 @@ import Testing
             ("retries", "two", "the retries header is not a count"), ("retries", 1.5, "the retries header is not a count"),
             ("retries", .integer(.max), "the retries header is not a count"), ("timelimit", 30, "the timelimit header is not a pair"),
             ("timelimit", [30], "the timelimit header is not a pair"), ("timelimit", ["x", nil], "a time limit is not a positive number"),
-            ("timelimit", [0, nil], "a time limit is not a positive number"), ("compression", "application/x-gzip", "a compressed body"),
+            ("timelimit", [0, nil], "a time limit is not a positive number"),
+            ("compression", "application/x-bz2", "a body compressed by other means than zlib"),
+            ("compression", 7, "a body compressed by other means than zlib"),
+            ("compression", "application/x-gzip", "the compressed body is broken"),
         ] as [(String, JSONValue?, String)])
     func `a header that would change what is run must be right`(_ name: String, _ value: JSONValue?, _ problem: String) throws {
         var message = try Self.plain()
         message.headers[name] = value
         let error = #expect(throws: MalformedMessage.self) { try TaskMessage(message) }
         #expect(error?.description == problem)
+    }
+
+    @Test func `a body that Celery has compressed by zlib is read, within the limits that hold for what is in it`() throws {
+        var message = try Self.plain()
+        message.headers["compression"] = "application/x-gzip"
+        message.body = try InflateTests.bytes(InflateTests.vectors[1].stream)
+        #expect(try TaskMessage(message).arguments == [2, 3])
+        var limits = JSONLimits()
+        limits.maximumBytes = InflateTests.call.count - 1
+        let error = #expect(throws: MalformedMessage.self) { try TaskMessage(message, limits: limits) }
+        #expect(error?.description == "the compressed body holds more than \(limits.maximumBytes) bytes")
     }
 
     @Test(
