@@ -53,6 +53,8 @@ struct FileRendering {
                 guard !word.isEmpty else { throw .notRenderable("an empty type") }
                 try RenderingPlan.checkText(word, "a type")
             }
+            // A word that within `types` stands for a file.
+            guard type.lowercased() != "include" else { throw .notRenderable("a type of the name \(type)") }
             endings[type, default: []].append(ending)
         }
         writer.open("types")

@@ -10,6 +10,12 @@ struct RenderingPlan {
     init(_ proxy: ProxyConfiguration, number: Int = 0) throws(NginxError) {
         self.proxy = proxy
         self.number = number
+        do {
+            try proxy.validate()
+        } catch {
+            // What the embedded proxy refuses, since a request could be taken for two or an answer be split, nginx is not told either.
+            throw .notRenderable(error.place.map { "\($0): \(error.message)" } ?? error.message)
+        }
         guard proxy.forwarding.trustedProxies.isEmpty else { throw .notRenderable("forwarding.trustedProxies cannot be rendered") }
         guard proxy.forwarding.via == nil else { throw .notRenderable("nginx writes no Via: forwarding.via cannot be rendered") }
         if let socket = proxy.unixSocket, socket.contains(":") || socket.isEmpty {

@@ -216,6 +216,16 @@ private func siteProxy() throws -> ProxyConfiguration {
         add { $0.hosts = [ProxyHost(names: ["a\0"], routes: $0.routes)] }
         add { $0.hosts = [ProxyHost(names: ["local*"], routes: $0.routes)] }
         add { $0.hosts = [ProxyHost(names: ["~l.c"], routes: $0.routes)] }
+        // What the embedded proxy would not start with: a line's end in a field, a name that is none, files outside of their directory.
+        try add { $0.routes[0].requestFields = [RequestField(name: "X-A\r\nX-B", value: try RequestTemplate("a"))] }
+        add { $0.forwarding.hostHeader = .fixed("a\r\nX-B: c") }
+        add { $0.routes[0].action = .files(StaticFiles(directory: "srv")) }
+        add { $0.requestZones = [RequestZone(name: "r", rate: .perSecond(1)), RequestZone(name: "r", rate: .perSecond(1))] }
+        add {
+            var files = StaticFiles(directory: "/srv")
+            (files.symbolicLinks, files.contentTypes) = (.followed, ["/etc/passwd": "include"])
+            $0.routes[0].action = .files(files)
+        }
         add {
             $0.routes[0].limits.connections = [ConnectionLimit(zone: "a", connections: 1)]
             $0.routes[0].routes = [ProxyRoute(prefix: "/a", action: .close)]
