@@ -14,8 +14,8 @@
 /// Monitoring never stands in a job's way: what is to be told waits in a bounded buffer for a connection of its own, and is dropped and
 /// counted (`queuekit_monitor_dropped`) when that takes nothing. Whoever may use the broker may ask and command, as with Celery.
 public struct WorkerMonitoring: Sendable {
-    /// The worker's name among its peers, `name@host`; the host is added where there is no `@`. `nil`: the worker's own name, or `swift`.
-    /// Two workers of one name are one to their watchers: only one of them is reached.
+    /// The worker's name among its peers, `name@host`; the host is added where there is no `@`. `nil`: the worker's own name, or
+    /// `swift-` and the process's id, which changes with each start. Two workers of one name are one to their watchers: only one of them is reached.
     public var node: String?
     /// Whether the worker tells of its jobs from the start, as Celery's `-E`; otherwise when it is asked to, which Flower does every 5 s.
     public var sendsTaskEvents = true

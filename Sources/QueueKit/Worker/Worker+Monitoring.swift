@@ -11,7 +11,8 @@ extension Worker {
             logger.warning("this broker has no way to watchers: the worker is not monitored")
             return nil
         }
-        let name = NodeName.make(monitoring.node ?? configuration.name ?? "", host: ProcessSample.hostName)
+        let given = monitoring.node ?? configuration.name
+        let name = NodeName.make(given ?? NodeName.fresh(process: ProcessSample.processID), host: ProcessSample.hostName)
         var node = MonitorNode(
             address: MonitorAddress(
                 node: name, eventExchange: monitoring.eventExchange, controlExchange: monitoring.controlExchange),

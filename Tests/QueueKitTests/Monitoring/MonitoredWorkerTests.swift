@@ -1,10 +1,11 @@
 import Logging
-import QueueKit
 import QueueKitTesting
 import ScaleCore
 import ScaleTesting
 import ServiceLifecycle
 import Testing
+
+@testable import QueueKit
 
 /// Fails once, and is tried again at once.
 private struct Flaky: Job {
@@ -48,6 +49,26 @@ private struct Flaky: Job {
             let worker = self.worker
             return PendingCall("worker") { try await worker.run() }
         }
+    }
+
+    @Test func `workers that are given no name have each their own`() async throws {
+        var nodes: Set<String> = []
+        for _ in 0..<3 {
+            let transport = FakeMonitorTransport()
+            var configuration = Worker.Configuration()
+            configuration.monitoring = WorkerMonitoring()
+            configuration.monitoring?.transport = transport
+            let worker = Worker(JobQueue(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }), configuration: configuration) {
+                _ in
+            }
+            let running = PendingCall("worker") { try await worker.run() }
+            try await transport.waitForEvent("worker-online")
+            nodes.insert(try #require(transport.opened.all.first).address.node)
+            try await transport.ask("shutdown")
+            try await running.value()
+        }
+        #expect(nodes.count == 3)
+        #expect(nodes.allSatisfy { $0.hasPrefix("swift-\(ProcessSample.processID)") && $0.contains("@") })
     }
 
     @Test func `watchers are told of the worker's beginning, its jobs' ways and its end`() async throws {
