@@ -48,8 +48,12 @@ struct StickyTable: Sendable {
     /// The field line that binds a client to the endpoint.
     func line(for address: Endpoint.Address) -> [UInt8] { self.lines[address] ?? [] }
 
+    /// Values that are looked at: a browser sends one for each path and domain. Hundreds are an attempt to keep us busy.
+    private static let mostValues = 8
+
     /// Whom the request's cookies name; nil when none is one of ours.
     func binding(of head: RequestHead, _ bytes: UnsafeRawBufferPointer) -> Binding? {
+        var values = 0
         for field in head.fields.fields where field.id == .cookie {
             for pair in bytes[field.value].split(separator: UInt8(ascii: ";")) {
                 let pair = pair.drop(while: ByteClass.isBlank)
@@ -57,6 +61,8 @@ struct StickyTable: Sendable {
                 let rest = pair.dropFirst(self.name.count)
                 guard rest.first == UInt8(ascii: "=") else { continue }
                 let range = ByteScan.trimmingBlanks(bytes, rest.dropFirst().startIndex..<rest.endIndex)
+                values += 1
+                guard values <= Self.mostValues else { return nil }
                 if let binding = self.binding(of: bytes[range]) { return binding }
             }
         }

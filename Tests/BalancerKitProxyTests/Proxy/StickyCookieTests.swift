@@ -49,6 +49,22 @@ import Testing
         for upstream in upstreams { await upstream.stop() }
     }
 
+    @Test func `of many values only the first few are looked at`() async throws {
+        let upstreams = try await Self.upstreams()
+        try await withProxy(Self.configuration(upstreams, StickyCookie(name: "srv", secrets: [Self.secret]))) {
+            (proxy: RunningProxy) async throws in
+            let cookie = try Self.pair(try await proxy.ask(get()))
+            let forged = "srv=" + String(repeating: "x", count: 43)
+            func answer(after count: Int) async throws -> RawResponse {
+                try await proxy.ask(get("Cookie: " + (Array(repeating: forged, count: count) + [cookie]).joined(separator: "; ")))
+            }
+            #expect(try await answer(after: 7).field("Set-Cookie") == nil)
+            #expect(try await answer(after: 8).field("Set-Cookie") != nil)
+            #expect(try await answer(after: 500).field("Set-Cookie") != nil)
+        }
+        for upstream in upstreams { await upstream.stop() }
+    }
+
     @Test func `a value tells nothing of the endpoint, and cannot be made without the secret`() async throws {
         let upstreams = try await Self.upstreams()
         let port = upstreams[0].port
