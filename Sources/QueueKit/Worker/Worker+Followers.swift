@@ -73,7 +73,8 @@ extension Worker {
             var status = JobStatus(id: id, state: .failure)
             status.failure = failure
             status.finishedAt = self.queue.time.utcNow()
-            await self.attempt("record a state", delivery) { try await self.queue.results.record(status) }
+            // A store that cannot be reached for one cannot be for the others, of which there may be many.
+            guard await self.attempt("record a state", delivery, { try await self.queue.results.record(status) }) else { return }
         }
     }
 }

@@ -109,6 +109,30 @@ import Testing
         #expect(try await Self.result("odd", jobs)?.state == .success)
     }
 
+    @Test func `a job whose followers cannot be sent comes back, and its success is told when they are`() async throws {
+        let runs = Tally()
+        let time = ManualTime()
+        let broker = FakeBroker(time: time.source)
+        let queue = JobQueue(broker: broker, results: MemoryResultStore(time: time.source), time: time.source)
+        let worker = Worker(queue, concurrency: 1) {
+            $0.handle(Add.self) { job, _ in
+                runs.increment()
+                return job.x + job.y
+            }
+        }
+        let call = Self.add(1, 2, ["chain": [Self.signature(Add.name, [10], id: "second")]])
+        try await broker.publish(call.message(at: time.source.utcNow()), to: "celery", notBefore: nil)
+        broker.faults.plan(.failure(QueueError(code: .unavailable, message: "no")), times: 4) { $0 == .publish }
+        #expect(try await time.run { try await worker.drain() } == 1)
+        #expect(try await queue.status(of: call.id)?.state == .started)
+        #expect(try await broker.counts(of: "celery") == QueueCounts(delayed: 1))
+        await time.advance(by: .seconds(60))
+        #expect(try await worker.drain() == 2)
+        #expect(runs.count == 3)
+        #expect(try await queue.status(of: call.id)?.state == .success)
+        #expect(try await queue.status(of: JobID(rawValue: "second") ?? JobID())?.result == 13)
+    }
+
     @Test func `a failure ends the chain behind it, and its errbacks get the job's id`() async throws {
         struct Note: Job {
             static let name = "proj.note"
