@@ -69,15 +69,13 @@ final class AMQPHandle: @unchecked Sendable {
         return try body()
     }
 
-    /// A socket that does not know this sends at once, as ever.
+    /// On Linux only: what Darwin holds back, it does not send as soon as it may.
     private func holdPackets(_ isHolding: Bool) {
+        #if os(Linux)
         var value: Int32 = isHolding ? 1 : 0
-        #if canImport(Darwin)
-        let option = TCP_NOPUSH
-        #else
-        let option = TCP_CORK
+        // A socket that does not know this sends at once, as ever.
+        setsockopt(self.descriptor, Int32(IPPROTO_TCP), TCP_CORK, &value, socklen_t(MemoryLayout<Int32>.size))
         #endif
-        setsockopt(self.descriptor, Int32(IPPROTO_TCP), option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
     func setTimeout(_ timeout: Duration) {
