@@ -191,6 +191,41 @@ private struct Rollback: Error {}
         #expect(try await waiting.status()?.state == .pending)
     }
 
+    @Test func `who waits for a message has it with the transaction that brings it`() async throws {
+        let time = ManualTime()
+        let writer = try DatabaseQueue()
+        let broker = SQLiteBroker(try SQLiteQueueDatabase(writer, time: time.source))
+        let request = ReceiveRequest(queues: ["a"], limit: 2, lease: .seconds(60), owner: "me")
+        let waiting = Task { try await broker.receive(request) }
+        // The look at the version, which sleeps while somebody waits.
+        try await time.waitForSleepers(1)
+        try await broker.publish(Message(headers: [:], properties: .init(), body: []), to: "b", notBefore: nil)
+        try await time.waitForSleepers(1)
+        try await broker.publish(Message(headers: [:], properties: .init(), body: []), to: "a", notBefore: nil)
+        #expect(try await broker.counts(of: "a") == QueueCounts(leased: 1))
+        #expect(try await broker.counts(of: "b") == QueueCounts(ready: 1))
+        #expect(try await waiting.value.map(\.lease.queue) == ["a"])
+    }
+
+    @Test func `a message is published though it cannot be leased`() async throws {
+        let writer = try DatabaseQueue()
+        let time = ManualTime()
+        let broker = SQLiteBroker(try SQLiteQueueDatabase(writer, time: time.source))
+        try await writer.write {
+            try $0.execute(
+                sql: """
+                    CREATE TRIGGER refusal BEFORE UPDATE OF token ON scalekit_queue_messages BEGIN SELECT RAISE(ABORT, 'no'); END
+                    """)
+        }
+        let request = ReceiveRequest(queues: ["a"], limit: 2, lease: .seconds(60), owner: "me")
+        let waiting = Task { try await broker.receive(request) }
+        try await time.waitForSleepers(1)
+        try await broker.publish(Message(headers: [:], properties: .init(), body: []), to: "a", notBefore: nil)
+        #expect(try await broker.counts(of: "a") == QueueCounts(ready: 1))
+        let error = await #expect(throws: QueueError.self) { try await waiting.value }
+        #expect(error?.code == .unavailable)
+    }
+
     @Test func `two connections to one file lease each message once`() async throws {
         let scratch = try Scratch()
         let brokers = [SQLiteBroker(try scratch.database()), SQLiteBroker(try scratch.database())]

@@ -72,6 +72,7 @@ private struct Add: Job {
 /// A write of a test: inserts a row, and fails after that if it is to.
 private final class Probe: PendingWrite, @unchecked Sendable {
     let durability = SQLiteQueueDatabase.Durability.power
+    let bringsMessages = true
     private let number: Int
     private let fails: Bool
     private(set) var hasFailed = false

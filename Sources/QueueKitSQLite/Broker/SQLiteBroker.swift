@@ -22,9 +22,9 @@ public final class SQLiteBroker: Broker {
     public func publish(_ message: Message, to queue: String, notBefore: UTCTime?) async throws {
         try QueueName.validate(queue)
         let stored = StoredMessage(message)
-        try await self.write { db, now in
+        try await self.write(bringsMessages: true) { db, now in
             try MessageRows.insert(stored, into: queue, notBefore: notBefore?.roundedUpMilliseconds, now: now, db)
-        } committed: { [changes = self.database.changes] in
+        } committed: { [changes = self.database.changes] _ in
             changes.announceMessages()
         }
     }
@@ -44,7 +44,7 @@ public final class SQLiteBroker: Broker {
             }
             guard rows.isEmpty, request.waits, request.limit > 0 else { return rows.map(\.delivery) }
             let deadline = pause.map { self.database.time.now().advanced(by: $0) }
-            _ = try await changes.wait(for: watch, until: deadline)
+            if case .delivered(let rows) = try await changes.wait(for: watch, request, until: deadline) { return rows.map(\.delivery) }
         }
     }
 
@@ -112,10 +112,11 @@ public final class SQLiteBroker: Broker {
     /// Runs a transaction with the time at which it has the right to write, for which another process may have let it wait: a lease that
     /// counted from before the wait could be over before it begins.
     private func write<Result: Sendable>(
-        _ durability: SQLiteQueueDatabase.Durability = .power, _ body: @escaping @Sendable (Database, Int64) throws -> Result,
-        committed: @escaping @Sendable (Result) -> Void = { _ in }
+        _ durability: SQLiteQueueDatabase.Durability = .power, bringsMessages: Bool = false,
+        _ body: @escaping @Sendable (Database, Int64) throws -> Result, committed: @escaping @Sendable (Result) -> Void = { _ in }
     ) async throws -> Result {
-        try await self.database.write(durability, { [database] in try body($0, database.now) }, committed: committed)
+        try await self.database.write(
+            durability, bringsMessages: bringsMessages, { [database] in try body($0, database.now) }, committed: committed)
     }
 }
 
@@ -128,7 +129,7 @@ extension SQLiteBroker: StateKeepingBroker {
         try QueueName.validate(queue)
         let stored = StoredMessage(message)
         let pruning = self.database.duePruning()
-        _ = try await self.write { db, now in
+        _ = try await self.write(bringsMessages: true) { db, now in
             try pruning?.run(db)
             return try MessageRows.insertPending(stored, into: queue, notBefore: notBefore?.roundedUpMilliseconds, now: now, db)
         } committed: { [changes = self.database.changes] isNew in

@@ -61,11 +61,13 @@ final class Changes: Sendable {
     }
 
     /// Returns at the next change since the watch began or signalled last, or at `deadline`. Throws `CancellationError` when cancelled.
-    func wait(for id: Watches.ID, until deadline: Instant?) async throws -> Watches.Signal {
+    ///
+    /// - Parameter request: what messages are waited for, which then may come with the signal.
+    func wait(for id: Watches.ID, _ request: ReceiveRequest? = nil, until deadline: Instant?) async throws -> Watches.Signal {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let answer: Result<Watches.Signal, any Error>? = self.state.withLock { state in
-                    let answer = state.watches.wait(id, until: deadline, continuation)
+                    let answer = state.watches.wait(id, for: request, until: deadline, continuation)
                     if answer == nil, state.poller == nil { state.poller = self.poller() }
                     return answer
                 }
@@ -79,6 +81,11 @@ final class Changes: Sendable {
     private func deadlinesHavePassed() {
         let now = self.time.now()
         for late in self.state.withLock({ $0.watches.takeLate(at: now) }) { late.resume(returning: .deadline) }
+    }
+
+    /// Takes over to tell one who waits for messages.
+    func claim() -> Watches.Claim? {
+        self.state.withLock { $0.watches.claim() }
     }
 
     // MARK: What this process has committed

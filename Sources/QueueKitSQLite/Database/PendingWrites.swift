@@ -42,6 +42,9 @@ final class PendingWrites: Sendable {
 protocol PendingWrite: AnyObject, Sendable {
     var durability: SQLiteQueueDatabase.Durability { get }
 
+    /// Whether those who wait for messages may find some in the same transaction.
+    var bringsMessages: Bool { get }
+
     /// Does its work within the transaction, or keeps the error. What it had done before it failed is left for the caller to undo, unless
     /// it is to do so itself, by a savepoint. May be asked for again after a rollback.
     func perform(_ db: Database, undoesItself: Bool)
@@ -55,6 +58,7 @@ protocol PendingWrite: AnyObject, Sendable {
 /// `@unchecked Sendable`: made by its caller, then only touched by the writer, and by one thread at a time.
 final class QueuedWrite<Value: Sendable>: PendingWrite, @unchecked Sendable {
     let durability: SQLiteQueueDatabase.Durability
+    let bringsMessages: Bool
     private let body: @Sendable (Database) throws -> Value
     private let committed: @Sendable (Value) -> Void
     private let continuation: CheckedContinuation<Value, any Error>
@@ -62,10 +66,11 @@ final class QueuedWrite<Value: Sendable>: PendingWrite, @unchecked Sendable {
 
     /// - Parameter committed: called by the writer after the commit, before anything else is written.
     init(
-        _ durability: SQLiteQueueDatabase.Durability, _ body: @escaping @Sendable (Database) throws -> Value,
+        _ durability: SQLiteQueueDatabase.Durability, bringsMessages: Bool, _ body: @escaping @Sendable (Database) throws -> Value,
         committed: @escaping @Sendable (Value) -> Void, _ continuation: CheckedContinuation<Value, any Error>
     ) {
         self.durability = durability
+        self.bringsMessages = bringsMessages
         self.body = body
         self.committed = committed
         self.continuation = continuation

@@ -45,11 +45,11 @@ public final class SQLiteQueueDatabase: Sendable {
     let configuration: Configuration
     let time: TimeSource
     let changes: Changes
-    private let pending = PendingWrites()
+    let pending = PendingWrites()
     /// The writer's connection, by its address: a caller's transaction may be on another one.
     private let connection: UInt
     /// The file is ours, and with it how its transactions reach the disk.
-    private let ownsFile: Bool
+    let ownsFile: Bool
     private let lastPruning = Locked(UTCTime(nanosecondsSinceEpoch: .min))
 
     /// Opens or creates a file of its own. Blocks its thread meanwhile, for up to `busyTimeout` when another process is writing: to be
@@ -123,58 +123,6 @@ public final class SQLiteQueueDatabase: Sendable {
 
     /// Of what happens to a message after it was enqueued.
     var settlement: Durability { self.configuration.syncsSettlements ? .power : .process }
-
-    /// Runs a transaction that has the right to write from its first statement on, so that it never fails half way for want of it;
-    /// together with those that wait at the same time.
-    ///
-    /// - Parameters:
-    ///   - body: may be run again, in another transaction, when it shared the first one with another that failed.
-    ///   - committed: called by the writer after the commit, before anything else is written.
-    func write<Value: Sendable>(
-        _ durability: Durability = .power, _ body: @escaping @Sendable (Database) throws -> Value,
-        committed: @escaping @Sendable (Value) -> Void = { _ in }
-    ) async throws -> Value {
-        do {
-            return try await withCheckedThrowingContinuation { continuation in
-                if self.pending.add(QueuedWrite(durability, body, committed: committed, continuation)) { self.askForWriter() }
-            }
-        } catch let error as DatabaseError {
-            throw QueueError(code: .unavailable, message: Self.describe(error))
-        }
-    }
-
-    private func askForWriter() {
-        self.writer.asyncWriteWithoutTransaction { db in
-            let (writes, isMoreLeft) = self.pending.take()
-            self.commit(writes, db)
-            if isMoreLeft { self.askForWriter() }
-        }
-    }
-
-    /// Carries out writes that came at the same time, in one transaction.
-    func commit(_ writes: [any PendingWrite], _ db: Database) {
-        guard !writes.isEmpty else { return }
-        let waitsLess = self.ownsFile && writes.allSatisfy { $0.durability == .process }
-        var failure: (any Error)?
-        do {
-            if waitsLess { try db.execute(sql: "PRAGMA synchronous = NORMAL") }
-            try db.inTransaction(.immediate) {
-                for write in writes { write.perform(db, undoesItself: false) }
-                return writes.contains(where: \.hasFailed) ? .rollback : .commit
-            }
-            if writes.count > 1, writes.contains(where: \.hasFailed) {
-                try db.inTransaction(.immediate) {
-                    for write in writes { write.perform(db, undoesItself: true) }
-                    return .commit
-                }
-            }
-        } catch {
-            failure = error
-        }
-        // The connection is also that of the caller's own transactions, which may enqueue.
-        if waitsLess { try? db.execute(sql: "PRAGMA synchronous = FULL") }
-        for write in writes { write.end(failure) }
-    }
 
     func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         do {

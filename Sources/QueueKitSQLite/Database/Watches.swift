@@ -17,6 +17,8 @@ struct Watches {
         case changed
         /// The job has come to this end.
         case ended(JobStatus)
+        /// These messages are leased, by the transaction that brought some of them.
+        case delivered([LeasedRow])
         case deadline
     }
 
@@ -28,6 +30,14 @@ struct Watches {
         var signal: Signal?
         var isCancelled = false
         var continuation: Continuation?
+        /// For what messages it waits.
+        var request: ReceiveRequest?
+    }
+
+    /// Who waits for messages and is to be told by the holder of this, and by nobody else, whether there are any.
+    struct Claim: Sendable {
+        let request: ReceiveRequest
+        let continuation: Continuation
     }
 
     private var watches: [ID: Watch] = [:]
@@ -58,16 +68,30 @@ struct Watches {
     }
 
     /// What has happened since, if anything; otherwise the owner waits.
-    mutating func wait(_ id: ID, until deadline: Instant?, _ continuation: Continuation) -> Result<Signal, any Error>? {
+    ///
+    /// - Parameter request: what messages it waits for, which may then be leased for it.
+    mutating func wait(
+        _ id: ID, for request: ReceiveRequest?, until deadline: Instant?, _ continuation: Continuation
+    ) -> Result<Signal, any Error>? {
         guard let watch = self.watches[id], !watch.isCancelled else { return .failure(CancellationError()) }
         if let signal = watch.signal {
             self.watches[id]?.signal = nil
             return .success(signal)
         }
         self.watches[id]?.continuation = continuation
+        self.watches[id]?.request = request
         self.waiting += 1
         if let deadline { self.deadlines.set(deadline, for: id) }
         return nil
+    }
+
+    /// Whoever began first of those who wait for messages.
+    mutating func claim() -> Claim? {
+        let waiting = self.bySubject[.messages]?.filter { self.watches[$0]?.continuation != nil && self.watches[$0]?.request != nil }
+        guard let id = waiting?.min(), let request = self.watches[id]?.request, let continuation = self.takeContinuation(of: id) else {
+            return nil
+        }
+        return Claim(request: request, continuation: continuation)
     }
 
     /// The owner's task has been cancelled.

@@ -62,7 +62,7 @@ public final class SQLiteResultStore: ResultStore {
         let changes = self.database.changes
         try await self.database.write {
             try ResultRows.withdraw(id, $0)
-        } committed: {
+        } committed: { _ in
             changes.forget(id)
         }
     }
