@@ -132,6 +132,14 @@ private struct Add: Job {
         #expect(try await receipt.state() == .pending)
     }
 
+    @Test func `a job that is given back is pending again`() async throws {
+        let (queue, broker, _, _) = try Self.world()
+        let receipt = try await queue.enqueue(Add(x: 1))
+        let delivery = try #require(try await broker.receive(Self.request(startsJobs: true)).first)
+        try await broker.release(delivery.lease)
+        #expect(try await receipt.state() == .pending)
+    }
+
     @Test func `a job whose worker was lost is started until it ends`() async throws {
         let (queue, broker, time, _) = try Self.world()
         let receipt = try await queue.enqueue(Add(x: 1))

@@ -7,8 +7,10 @@ import QueueKitSQLite
 
 /// Durable jobs in a SQLite file: enqueue, run, keep the result; beside huey with its SQLite storage, in a Python process that measures itself.
 ///
-/// Both write a file of their own in WAL mode with `synchronous = FULL` for what is enqueued. huey enqueues and takes jobs one by one, also
-/// those of a batch. Our jobs come alone from several callers at once, as from the handlers of a server's requests, or in batches from one.
+/// Both write a file of their own in WAL mode with `synchronous = FULL` for what is enqueued, each as it does by default otherwise: huey waits for
+/// the disk with every transaction (a job's insertion, its removal when it is taken, and its result), and we with those that enqueue; huey
+/// forgets a job that it has taken, and we keep it under a lease until its result is recorded. huey reads no result here, and we read every one.
+/// It enqueues and takes jobs one by one, also those of a batch. Our jobs come alone from several callers at once, as from the handlers of a server's requests, or in batches from one.
 enum SQLiteRows {
     struct Failure: Error, CustomStringConvertible {
         let description: String

@@ -92,9 +92,13 @@ enum MessageRows {
             "UPDATE scalekit_queue_messages SET lease_until = ? WHERE \(self.held)", [.integer(until)] + self.held(lease, now)) == 1
     }
 
+    /// A job that is given back without a word about it is pending again, if that is kept here.
     static func release(_ lease: Lease, now: Int64, _ db: Database) throws -> Bool {
         try db.change(
-            "UPDATE scalekit_queue_messages SET condition = 0, owner = NULL, lease_until = NULL WHERE \(self.held)",
+            """
+            UPDATE scalekit_queue_messages SET condition = 0, job_state = min(job_state, 1), owner = NULL, lease_until = NULL
+            WHERE \(self.held)
+            """,
             self.held(lease, now)) == 1
     }
 

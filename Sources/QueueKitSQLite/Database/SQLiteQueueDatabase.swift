@@ -18,6 +18,10 @@ public import ScaleCore
 /// worker can exclude anyway. See ``Configuration-swift.struct/syncsSettlements``. In the service's own database it survives what that database's settings let survive: with GRDB's default
 /// for pools, `NORMAL`, the last transactions may be lost with the power.
 ///
+/// **States.** A job is `STARTED` from the moment a worker takes its message, also if that then turns out to be expired or revoked, and
+/// `PENDING` again when the message is given back. A success is recorded together with its acknowledgement, so only by a worker that holds the
+/// lease. GRDB's transaction observers are told of the queue's transactions, and not of the single rows of its tables.
+///
 /// **Clock.** Leases and delays are kept in UTC, since processes share them. A clock that jumps ahead ends leases early: the job then runs
 /// again, and the first worker's word about it is refused.
 public final class SQLiteQueueDatabase: Sendable {
