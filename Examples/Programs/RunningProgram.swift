@@ -44,8 +44,12 @@ public struct RunningProgram: Sendable {
         try FileManager.default.createDirectory(at: temporary, withIntermediateDirectories: true)
         process.environment = ProcessInfo.processInfo.environment.merging(["TMPDIR": temporary.path]) { $1 }.merging(environment) { $1 }
         process.standardInput = FileHandle.nullDevice
-        process.standardOutput = try Self.file(directory, "output")
-        process.standardError = try Self.file(directory, "errors")
+        let (output, errors) = (try Self.file(directory, "output"), try Self.file(directory, "errors"))
+        process.standardOutput = output
+        process.standardError = errors
+        // Foundation keeps a process that has ended, and what was given to it. From about 1,350 open files on its next start may crash:
+        // it looks through them by copies of 256 bytes, the last ones beyond the end of what it has read.
+        defer { for file in [output, errors] { try? file.close() } }
         let end = End()
         process.terminationHandler = { end.come($0.terminationStatus) }
         try process.run()

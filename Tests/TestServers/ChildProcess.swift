@@ -29,6 +29,9 @@ public final class ChildProcess: @unchecked Sendable {
         if !environment.isEmpty {
             self.process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         }
+        // The child has its own; this one's would stay open for as long as Foundation remembers it.
+        var ours: FileHandle?
+        defer { try? ours?.close() }
         if talks {
             // A write to a process that has gone is an error to see, and not the end of this one.
             _ = signal(SIGPIPE, SIG_IGN)
@@ -40,6 +43,7 @@ public final class ChildProcess: @unchecked Sendable {
             self.process.standardInput = pipe
             self.process.standardOutput = output
             self.process.standardError = output
+            ours = output
             self.input = pipe.fileHandleForWriting
             self.outputFile = file
         } else {

@@ -54,6 +54,8 @@ final class ChildProcess: Sendable {
             throw NginxError(code: .notStarted, message: "cannot write \"\(errors)\"")
         }
         process.standardError = handle
+        // The child has its own; this one's would stay open for as long as Foundation remembers it.
+        defer { try? handle.close() }
         let end = End()
         process.terminationHandler = { end.come($0.terminationStatus) }
         do {

@@ -33,6 +33,8 @@ struct ChildProcess: Sendable {
         process.standardOutput = output
         process.standardError = output
         process.standardInput = FileHandle.nullDevice
+        // The process keeps its own; this one's would stay open for as long as Foundation remembers it.
+        defer { try? output.close() }
         let ended = Announcement<Int32>()
         process.terminationHandler = { ended.make($0.terminationStatus) }
         do {

@@ -23,21 +23,6 @@ import Testing
             }
         }
 
-        @discardableResult func enqueue(_ user: Int64, delay: Duration? = nil) async throws -> String {
-            try await self.queue.enqueue(SendEmailNotification(userID: user), delay: delay).id.rawValue
-        }
-
-        func take() async throws -> Delivery {
-            let request = ReceiveRequest(queues: ["celery"], limit: 1, lease: .seconds(3600), owner: "test", waits: false)
-            return try #require(try await self.queue.broker.receive(request).first)
-        }
-
-        func bury(_ user: Int64, _ reason: String) async throws -> String {
-            let id = try await self.enqueue(user)
-            try await self.queue.broker.deadLetter(try await self.take().lease, reason: reason)
-            return id
-        }
-
         func jobs(_ arguments: String...) async throws -> ProgramOutcome {
             try await ProfileServiceProgram.run(["jobs"] + arguments + ["--queue", "sqlite:\(self.file)"])
         }
@@ -48,11 +33,11 @@ import Testing
 
     @Test func `list counts by condition, as a table and as JSON`() async throws {
         try await Ground.with { ground in
-            _ = try await ground.bury(Self.user, "broken")
-            try await ground.enqueue(1)
-            _ = try await ground.take()
-            for user: Int64 in 2...4 { try await ground.enqueue(user) }
-            for user: Int64 in 5...6 { try await ground.enqueue(user, delay: .seconds(3600)) }
+            _ = try await ground.queue.bury(Self.user, "broken")
+            try await ground.queue.notify(1)
+            _ = try await ground.queue.take()
+            for user: Int64 in 2...4 { try await ground.queue.notify(user) }
+            for user: Int64 in 5...6 { try await ground.queue.notify(user, delay: .seconds(3600)) }
             let table = try await ground.jobs("list")
             #expect(table.status == 0)
             #expect(table.errors.isEmpty)
@@ -67,7 +52,7 @@ import Testing
 
     @Test func `show tells state, result, retries and failure, and of an unknown job one line and code 1`() async throws {
         try await Ground.with { ground in
-            let id = try await ground.enqueue(1)
+            let id = try await ground.queue.notify(1)
             let waiting = try await ground.jobs("show", id)
             #expect(waiting.status == 0)
             #expect(waiting.output.contains("state:    PENDING\n"), "\(waiting.output)")
@@ -105,8 +90,8 @@ import Testing
 
     @Test func `dead-letters tells id, task, reason and time, oldest first, and never an argument`() async throws {
         try await Ground.with { ground in
-            let first = try await ground.bury(Self.user, "first\nreason")
-            let second = try await ground.bury(Self.user, "second reason")
+            let first = try await ground.queue.bury(Self.user, "first\nreason")
+            let second = try await ground.queue.bury(Self.user, "second reason")
             let all = try await ground.jobs("dead-letters")
             #expect(all.status == 0)
             let lines = all.output.split(separator: "\n")
@@ -130,7 +115,7 @@ import Testing
     @Test func `retry puts back what it is told, and names what was not there`() async throws {
         try await Ground.with { ground in
             var ids: [String] = []
-            for user: Int64 in 1...4 { ids.append(try await ground.bury(user, "broken")) }
+            for user: Int64 in 1...4 { ids.append(try await ground.queue.bury(user, "broken")) }
             let some = try await ground.jobs("retry", ids[1], ids[3])
             #expect(some.output == "2 put back\n")
             #expect(try await ground.queue.counts() == QueueCounts(ready: 2, dead: 2))
@@ -154,11 +139,11 @@ import Testing
 
     @Test func `purge asks for --yes, says how many, and leaves what runs and what is dead`() async throws {
         try await Ground.with { ground in
-            _ = try await ground.bury(1, "broken")
-            try await ground.enqueue(2)
-            _ = try await ground.take()
-            try await ground.enqueue(3)
-            try await ground.enqueue(4, delay: .seconds(3600))
+            _ = try await ground.queue.bury(1, "broken")
+            try await ground.queue.notify(2)
+            _ = try await ground.queue.take()
+            try await ground.queue.notify(3)
+            try await ground.queue.notify(4, delay: .seconds(3600))
             let asked = try await ground.jobs("purge")
             #expect(asked.status == 1)
             #expect(asked.errors == "Error: purge would remove 2 waiting jobs for ever; say --yes to do it\n")
@@ -170,7 +155,7 @@ import Testing
 
     @Test func `the place comes from the environment as well`() async throws {
         try await Ground.with { ground in
-            try await ground.enqueue(1)
+            try await ground.queue.notify(1)
             let outcome = try await ProfileServiceProgram.run(
                 ["jobs", "list", "--json"], environment: ["PROFILE_SERVICE_QUEUE": "sqlite:\(ground.file)"])
             #expect(outcome.output.contains(#""ready":1"#))

@@ -37,18 +37,11 @@ struct JobsOnRabbitMQRules {
         }
 
         @discardableResult func enqueue(_ user: Int64, delay: Duration? = nil) async throws -> String {
-            try await self.queue.enqueue(SendEmailNotification(userID: user), delay: delay, options: .init(queue: self.name)).id.rawValue
-        }
-
-        func take() async throws -> Delivery {
-            let request = ReceiveRequest(queues: [self.name], limit: 1, lease: .seconds(3600), owner: "test", waits: true)
-            return try #require(try await self.queue.broker.receive(request).first)
+            try await self.queue.notify(user, delay: delay, on: self.name)
         }
 
         func bury(_ user: Int64, _ reason: String) async throws -> String {
-            let id = try await self.enqueue(user)
-            try await self.queue.broker.deadLetter(try await self.take().lease, reason: reason)
-            return id
+            try await self.queue.bury(user, reason, on: self.name)
         }
 
         func jobs(_ arguments: String...) async throws -> ProgramOutcome {
