@@ -84,8 +84,8 @@ import Testing
         world.destination.faults.plan(.failure(Self.unavailable), times: 200) { $0 == .publish }
         let relay = world.relay()
         let running = Task { try await relay.run() }
-        // The relay's pause, and the extension of its leases, each of which has its turn before time moves on.
-        try await world.time.advance(by: .seconds(280), sleepers: 2)
+        // The relay's pause, the extension of its leases, and the wait for the other queue: each has its turn before time moves on.
+        try await world.time.advance(by: .seconds(280), sleepers: 3)
         #expect(world.arrived("a") == [])
         let losses = world.source.facts.all.compactMap { if case .leased(let delivery) = $0 { delivery.losses } else { nil } }
         #expect(losses.allSatisfy { $0 == 0 }, "a lease was lost while the destination was away")
