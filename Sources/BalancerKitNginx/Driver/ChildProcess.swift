@@ -9,7 +9,7 @@ import Musl
 import Darwin
 #endif
 
-/// A child process whose end can be awaited by several.
+/// A child process whose end can be awaited by several. See ``Spawning`` for how it is started.
 final class ChildProcess: Sendable {
     private struct State {
         var status: Int32?
@@ -22,13 +22,19 @@ final class ChildProcess: Sendable {
 
         var status: Int32? { self.state.withLock { $0.status } }
 
-        func come(_ status: Int32) {
-            let waiting = self.state.withLock { state in
+        func come(_ reap: () -> Int32) {
+            let (status, waiting) = self.state.withLock { state in
+                let status = reap()
                 state.status = status
                 defer { state.waiting = [] }
-                return state.waiting
+                return (status, state.waiting)
             }
             for continuation in waiting { continuation.resume(returning: status) }
+        }
+
+        /// Runs `body` unless the end has come, which then waits for it.
+        func before(_ body: () -> Void) {
+            self.state.withLock { if $0.status == nil { body() } }
         }
 
         func wait(_ continuation: CheckedContinuation<Int32, Never>) {
@@ -45,26 +51,21 @@ final class ChildProcess: Sendable {
 
     /// - Parameter errors: the file that standard error is written to.
     init(_ executable: String, _ arguments: [String], errors: String) throws(NginxError) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: executable)
-        process.arguments = arguments
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = FileHandle.nullDevice
-        guard FileManager.default.createFile(atPath: errors, contents: nil), let handle = FileHandle(forWritingAtPath: errors) else {
+        guard FileManager.default.createFile(atPath: errors, contents: nil) else {
             throw NginxError(code: .notStarted, message: "cannot write \"\(errors)\"")
         }
-        process.standardError = handle
-        // The child has its own; this one's would stay open for as long as Foundation remembers it.
-        defer { try? handle.close() }
         let end = End()
-        process.terminationHandler = { end.come($0.terminationStatus) }
         do {
-            try Self.withAllSignals { try process.run() }
+            self.processID = try Spawning.start(executable, arguments, errors: errors)
         } catch {
-            throw NginxError(code: .notStarted, message: "cannot run \"\(executable)\"")
+            throw NginxError(code: .notStarted, message: "cannot run \"\(executable)\": \(String(cString: strerror(error.number)))")
         }
         self.end = end
-        self.processID = process.processIdentifier
+        // One thread for each child, which does nothing else: there are few, and nothing else tells of an end on all systems.
+        Thread.detachNewThread { [processID] in
+            Spawning.waitForEnd(of: processID)
+            end.come { Spawning.reap(processID) }
+        }
     }
 
     /// Its exit status, once it has ended.
@@ -76,16 +77,6 @@ final class ChildProcess: Sendable {
 
     /// Does nothing once the process has ended: its id may be another's then.
     func signal(_ number: Int32) {
-        if self.isRunning { _ = kill(self.processID, number) }
-    }
-
-    /// A child inherits the signals that its parent's thread blocks, and the threads of tasks block SIGTERM.
-    private static func withAllSignals(_ body: () throws -> Void) rethrows {
-        var none = sigset_t()
-        var usual = sigset_t()
-        sigemptyset(&none)
-        pthread_sigmask(SIG_SETMASK, &none, &usual)
-        defer { pthread_sigmask(SIG_SETMASK, &usual, nil) }
-        try body()
+        self.end.before { _ = kill(self.processID, number) }
     }
 }
