@@ -32,6 +32,22 @@ private enum WebSocket {
         return configuration
     }
 
+    /// A client over TLS whose connection has become a tunnel to the upstream.
+    private static func withTunnelOverTLS(_ body: @escaping @Sendable (ScriptedUpstream, RawConnection) async throws -> Void) async throws {
+        let directory = try TestDirectory()
+        let upstream = try await WebSocket.server()
+        var configuration = Self.configuration(upstream)
+        configuration.tls = try TLSTests.tls(directory, [("one", TestCertificates.one, [])])
+        try await withProxy(configuration) { (proxy: RunningProxy) async throws in
+            let connection = try await TLSClient().connect(proxy)
+            try await connection.send(WebSocket.request)
+            #expect(try await connection.response().status == 101)
+            try await body(upstream, connection)
+        }
+        await upstream.stop()
+        directory.remove()
+    }
+
     @Test func `a WebSocket goes through: the handshake as asked and granted, then frames both ways as they come`() async throws {
         let upstream = try await WebSocket.server()
         var configuration = Self.configuration(upstream)
@@ -97,22 +113,13 @@ private enum WebSocket {
     }
 
     @Test func `what a client says before it leaves reaches the upstream, over TLS as well`() async throws {
-        let directory = try TestDirectory()
-        let upstream = try await WebSocket.server()
-        var configuration = Self.configuration(upstream)
-        configuration.tls = try TLSTests.tls(directory, [("one", TestCertificates.one, [])])
-        try await withProxy(configuration) { (proxy: RunningProxy) async throws in
-            let connection = try await TLSClient().connect(proxy)
-            try await connection.send(WebSocket.request)
-            #expect(try await connection.response().status == 101)
+        try await Self.withTunnelOverTLS { upstream, connection in
             let length = 1 << 20
             try await connection.send(String(repeating: "x", count: length))
             await connection.close()
             try await eventually("all of it is there") { upstream.pendingBytes() == length }
             try await eventually("the upstream is let go") { upstream.openConnectionCount == 0 }
         }
-        await upstream.stop()
-        directory.remove()
     }
 
     @Test func `an upstream that ends first leaves the client its word`() async throws {
@@ -263,14 +270,7 @@ private enum WebSocket {
     }
 
     @Test func `a tunnel goes through TLS, its half-closed end included`() async throws {
-        let directory = try TestDirectory()
-        let upstream = try await WebSocket.server()
-        var configuration = Self.configuration(upstream)
-        configuration.tls = try TLSTests.tls(directory, [("one", TestCertificates.one, [])])
-        try await withProxy(configuration) { (proxy: RunningProxy) async throws in
-            let connection = try await TLSClient().connect(proxy)
-            try await connection.send(WebSocket.request)
-            #expect(try await connection.response().status == 101)
+        try await Self.withTunnelOverTLS { upstream, connection in
             connection.sendLater(WebSocket.masked("hello"))
             try await eventually("the frame is there") { upstream.pendingBytes() == 11 }
             try await upstream.send("answer")
@@ -278,8 +278,6 @@ private enum WebSocket {
             try await connection.until("answer")
             #expect(try await connection.untilEnd() == .closed)
         }
-        await upstream.stop()
-        directory.remove()
     }
 
     @Test func `the end of a tunnel's two sides, in each order`() {
