@@ -113,25 +113,33 @@ static bool take_confirm(amqp_connection_state_t state, uint64_t *confirmed) {
 }
 
 int rabbitmq_baseline_publish(
-    const rabbitmq_baseline_server *server, const char *task, int run, int count, int window, const void *body, size_t length,
-    double *seconds) {
+    const rabbitmq_baseline_server *server, const char *task, int run, int count, int portions, int window, const void *body,
+    size_t length, double *seconds) {
     amqp_connection_state_t state = open_channel(server);
     if (state == NULL) return 1;
     int failure = 0;
     amqp_confirm_select(state, 1);
     if (!is_fine(state)) failure = 2;
-    double start = now();
+    *seconds = 0;
     uint64_t sent = 0, confirmed = 0;
-    while (!failure && confirmed < (uint64_t)count) {
-        while (!failure && sent < (uint64_t)count && sent - confirmed < (uint64_t)window) {
-            char id[64];
-            snprintf(id, sizeof id, "%08x-0000-4000-8000-%012x", (unsigned)run, (unsigned)sent);
-            if (publish_one(state, server, task, id, body, length) != AMQP_STATUS_OK) failure = 3;
-            sent++;
+    for (int portion = 1; portion <= portions && !failure; portion++) {
+        if (portion > 1) {
+            amqp_queue_purge(state, 1, amqp_cstring_bytes(server->queue));
+            if (!is_fine(state)) failure = 5;
         }
-        if (!failure && !take_confirm(state, &confirmed)) failure = 4;
+        const uint64_t end = (uint64_t)count * (uint64_t)portion;
+        double start = now();
+        while (!failure && confirmed < end) {
+            while (!failure && sent < end && sent - confirmed < (uint64_t)window) {
+                char id[64];
+                snprintf(id, sizeof id, "%08x-0000-4000-8000-%012x", (unsigned)run, (unsigned)sent);
+                if (publish_one(state, server, task, id, body, length) != AMQP_STATUS_OK) failure = 3;
+                sent++;
+            }
+            if (!failure && !take_confirm(state, &confirmed)) failure = 4;
+        }
+        *seconds += now() - start;
     }
-    *seconds = now() - start;
     close_channel(state);
     return failure;
 }

@@ -32,7 +32,10 @@ struct QueueTracing: Sendable {
 
     /// Runs `body` in a producer span; a message that is prepared in it carries the span's context.
     func withProducerSpan<Result>(of task: String, queue: String, _ body: (any Span) async throws -> Result) async throws -> Result {
-        try await self.current.withAnySpan("send \(queue)", ofKind: .producer) { span in
+        let tracer = self.current
+        // Nobody would see it, and each caller's task would be given its context once more.
+        if tracer is NoOpTracer { return try await body(NoOpTracer.NoOpSpan(context: ServiceContext.current ?? .topLevel)) }
+        return try await tracer.withAnySpan("send \(queue)", ofKind: .producer) { span in
             self.describe(span, operation: "send", task: task, queue: queue)
             return try await body(span)
         }
