@@ -1,14 +1,6 @@
 import CacheKit
 import ScaleCore
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#elseif canImport(Darwin)
-import Darwin
-#endif
-
 /// A ring and its connections (``ServerPool``) on a thread of their own.
 actor MemcachedHandle {
     private nonisolated let thread: ThreadExecutor
@@ -36,35 +28,6 @@ actor MemcachedHandle {
     }
 
     // MARK: Reading
-
-    /// Answers what waits, together, until nothing waits any more.
-    func serve(_ reads: PendingReads) {
-        var answered = 0
-        while let batch = self.gathered(reads, expecting: answered) {
-            let outcomes = self.read(batch.names)
-            for (waiter, positions) in zip(batch.waiters, batch.positions) {
-                waiter.resume(returning: positions.map { outcomes[$0] })
-            }
-            answered = batch.waiters.count
-        }
-    }
-
-    /// What waits, once as many do as were answered together, or no more come: those come back together, as a rule, and one question for
-    /// all of them costs little more than the one for whoever is first.
-    private func gathered(_ reads: PendingReads, expecting expected: Int) -> PendingReads.Batch? {
-        // Whoever is alone goes on by itself.
-        var (count, idle) = (expected > 1 ? reads.count : expected, 0)
-        while count < expected, idle < Self.idleYields {
-            sched_yield()
-            let before = count
-            count = reads.count
-            idle = count > before ? 0 : idle + 1
-        }
-        return reads.take()
-    }
-
-    /// How often the processor is offered to others before nobody else is thought to come. Each time costs less than a microsecond.
-    private static let idleYields = 16
 
     /// The items at `names`, which are all different. A server that fails fails its own keys, and no other.
     func read(_ names: [String]) -> [Result<StoredItem?, CacheError>] {

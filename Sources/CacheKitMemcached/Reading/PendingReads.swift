@@ -3,7 +3,7 @@ import ScaleCore
 
 /// Reads that wait for one handle.
 ///
-/// A caller appends itself to the list; the first since the list was last found empty wakes the handle. That takes the whole list at once and
+/// A caller appends itself to the list; the first since the list was last found empty begins to serve. That takes the whole list at once and
 /// asks for all its keys in one multi-get, while the next ones gather.
 final class PendingReads: Sendable {
     typealias Outcomes = [Result<StoredItem?, CacheError>]
@@ -48,8 +48,8 @@ final class PendingReads: Sendable {
 
     private struct State {
         var waiters: [Waiter] = []
-        /// The handle is at work, or has been woken.
-        var isAwake = false
+        /// Somebody serves, or has been told to.
+        var isServed = false
         var nextID: UInt64 = 0
     }
 
@@ -72,24 +72,38 @@ final class PendingReads: Sendable {
         }
         return try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
-                let wakes = self.state.withLock { state in
+                let begins = self.state.withLock { state in
                     state.waiters.append(Waiter(id: id, names: names, continuation))
-                    defer { state.isAwake = true }
-                    return !state.isAwake
+                    defer { state.isServed = true }
+                    return !state.isServed
                 }
-                if wakes { Task { await self.handle.serve(self) } }
+                if begins { Task.detached { await self.serve() } }
             }
         } onCancel: {
             self.leave(id)
         }
     }
 
-    /// All that wait, for the handle; `nil` when nobody does, after which the next one wakes it again.
-    func take() -> Batch? {
+    /// Answers what waits, together, until nothing waits any more.
+    ///
+    /// Callers that were answered together come back together, as a rule, and one question for all of them costs little more than the one
+    /// for whoever is first: so this stands behind them in the queue for the processor before it asks again. They are resumed in one go, since
+    /// each that finds no other waiting wakes a thread.
+    private func serve() async {
+        while let batch = self.take() {
+            let outcomes = await self.handle.read(batch.names)
+            let answers = batch.positions.map { positions in positions.map { outcomes[$0] } }
+            for (waiter, answer) in zip(batch.waiters, answers) { waiter.resume(returning: answer) }
+            await Task.yield()
+        }
+    }
+
+    /// All that wait; `nil` when nobody does, after which the next one begins to serve again.
+    private func take() -> Batch? {
         let waiters = self.state.withLock { state in
             let waiters = state.waiters
             state.waiters = []
-            if waiters.isEmpty { state.isAwake = false }
+            if waiters.isEmpty { state.isServed = false }
             return waiters
         }
         return waiters.isEmpty ? nil : Batch(waiters)
