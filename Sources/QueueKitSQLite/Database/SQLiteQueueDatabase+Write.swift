@@ -18,7 +18,8 @@ extension SQLiteQueueDatabase {
         do {
             return try await withCheckedThrowingContinuation { continuation in
                 let write = QueuedWrite(durability, bringsMessages: bringsMessages, body, committed: committed, continuation)
-                if self.pending.add(write) { self.askForWriter() }
+                // Behind those who are about to come as well, since what woke this caller has woken them: they share the transaction.
+                if self.pending.add(write) { Task.detached { self.askForWriter() } }
             }
         } catch let error as DatabaseError {
             throw QueueError(code: .unavailable, message: Self.describe(error))
