@@ -27,9 +27,18 @@ enum JSONBody {
     private static func collect(_ request: Request) async throws -> ByteBuffer {
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > Self.maximumBytes { throw Self.tooLarge }
         var body = ByteBuffer()
-        for try await var part in request.body {
-            guard body.readableBytes + part.readableBytes <= Self.maximumBytes else { throw Self.tooLarge }
-            body.writeBuffer(&part)
+        do {
+            for try await var part in request.body {
+                guard body.readableBytes + part.readableBytes <= Self.maximumBytes else { throw Self.tooLarge }
+                body.writeBuffer(&part)
+            }
+        } catch let failure as HTTPFailure {
+            throw failure
+        } catch let ending as CancellationError {
+            throw ending
+        } catch {
+            // Chunks that are none, or a client that has gone: its fault, and not the service's.
+            throw HTTPFailure(.badRequest, "the body did not come to its end", headers: [.connection: "close"])
         }
         return body
     }

@@ -112,6 +112,19 @@ import Testing
         }
     }
 
+    @Test(arguments: Way.allCases, ["-2", "0x2", "2\r\n{}X", "ffffffffffffffffff", "2\r\n{}\r\n0\r\nbad name: 1\r\n"])
+    func `a body whose chunks are none is 400`(way: Way, chunks: String) async throws {
+        try await ServiceUnderTest.with { service async throws in
+            let answer = try await HTTPConversation.with(port: service.port(way)) { speaker in
+                try await speaker.send(
+                    "POST /users HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+                try await speaker.send("\(chunks)\r\n{}\r\n0\r\n\r\n")
+                return try await speaker.answer()
+            }
+            #expect(answer.status == 400, "\(answer.text)")
+        }
+    }
+
     @Test(arguments: Way.allCases) func `a declared length over 64 KiB is 413 before a byte of the body is sent`(way: Way) async throws {
         try await ServiceUnderTest.with { service async throws in
             let status = try await HTTPConversation.with(port: service.port(way)) { speaker in
