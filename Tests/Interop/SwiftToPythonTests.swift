@@ -151,7 +151,7 @@ struct SwiftToPythonTests {
             let error = try await expectThrows(QueueError.self) {
                 try await ground.queue.enqueue(Add(x: 1, y: 1), options: .init(id: id))
             }
-            #expect(error.code == .unavailable && error.message.contains("406"))
+            #expect(error.code == .accessRefused && error.message.contains("406"))
             #expect(try await ground.queue.status(of: id) == nil)
             try await client.end()
         }
@@ -166,7 +166,7 @@ struct SwiftToPythonTests {
             let error = try await expectThrows(QueueError.self) {
                 try await ground.queue.enqueue(Add(x: 1, y: 1), options: .init(queue: "full"))
             }
-            #expect(error.code == .unavailable)
+            #expect(error.code == .accessRefused)
             try await client.end()
         }
     }

@@ -173,6 +173,7 @@ public final class RabbitMQBroker: Broker, MonitoredBroker {
 
     /// ``QueueCounts/delayed`` is always 0: the server does not tell for which queue a message waits.
     public func counts(of queue: String) async throws -> QueueCounts {
+        try QueueName.validate(queue)
         try await self.sender.declare(queue)
         let topology = self.sender.topology
         let (ready, dead) = try await self.control.run(queue: queue) { connection in
@@ -234,6 +235,7 @@ public final class RabbitMQBroker: Broker, MonitoredBroker {
     }
 
     @discardableResult public func purge(_ queue: String) async throws -> Int {
+        try QueueName.validate(queue)
         try await self.sender.declare(queue)
         let purged = try await self.control.run(queue: queue) { try await $0.purge(queue) }
         return purged + (await self.consumer.purge(queue))
@@ -244,6 +246,7 @@ public final class RabbitMQBroker: Broker, MonitoredBroker {
         of queue: String, limit: Int, _ body: ([ContentAssembler.Content], AMQPConnection) async throws -> Value
     ) async throws -> Value {
         let topology = self.sender.topology
+        try QueueName.validate(queue)
         let name = topology.deadLetterQueue(of: queue)
         let inbox = Inbox()
         do {

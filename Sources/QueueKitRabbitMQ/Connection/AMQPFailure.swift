@@ -16,8 +16,8 @@ enum AMQPFailure: Error, Sendable {
         return [Self.accessRefused, Self.notAllowed].contains(code) ? .denied(reason) : .lost(reason)
     }
 
-    /// Reply codes of AMQP 0-9-1: the first for user and password, the second for a virtual host.
-    private static let (accessRefused, notAllowed) = (403, 530)
+    /// Reply codes of AMQP 0-9-1: for user and password, for a virtual host, and for what exists with other arguments.
+    private static let (accessRefused, notAllowed, preconditionFailed) = (403, 530, 406)
 
     /// What rabbitmq-c says of one of its status numbers.
     static func status(_ call: String, _ status: Int32) -> AMQPFailure {
@@ -28,12 +28,20 @@ enum AMQPFailure: Error, Sendable {
     func error(queue: String? = nil) -> QueueError {
         switch self {
         case .refused(let code, let text):
+            // The server gives the same answer until somebody changes what is there.
             QueueError(
-                code: code == Self.accessRefused ? .accessRefused : .unavailable, message: "RabbitMQ refused with \(code): \(text)",
-                queue: queue)
+                code: [Self.accessRefused, Self.preconditionFailed].contains(code) ? .accessRefused : .unavailable,
+                message: "RabbitMQ refused with \(code): \(text)", queue: queue)
         case .lost(let reason): QueueError(code: .unavailable, message: "the connection to RabbitMQ was lost: \(reason)", queue: queue)
         case .denied(let reason): QueueError(code: .accessRefused, message: "RabbitMQ takes no connection: \(reason)", queue: queue)
         }
+    }
+
+    /// For a publication: what fails is the message itself, by a property that the server does not take, or by its size.
+    func error(publishingTo queue: String) -> QueueError {
+        var error = self.error(queue: queue)
+        if case .refused(Self.preconditionFailed, _) = self { error.code = .invalidJob }
+        return error
     }
 
     /// An error of opening a connection, for logs and for the errors of those who wait for it.

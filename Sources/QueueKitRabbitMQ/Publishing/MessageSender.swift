@@ -36,7 +36,7 @@ final class MessageSender: Sendable {
         var message = TransportHeaders.strip(message)
         if losses > 0 { message.headers[TransportHeaders.losses] = .integer(Int64(losses)) }
         // It would end the wait early.
-        if delay > .zero { message.properties.expiration = nil }
+        if delay > .zero || Self.isBeyondLimit(message.properties.expiration) { message.properties.expiration = nil }
         let outgoing = AMQPOutgoing(
             exchange: delay > .zero ? DelayLadder.entrance : "",
             routingKey: delay > .zero ? try DelayLadder.routingKey(queue, after: delay) : queue, message: message, isMandatory: true)
@@ -53,9 +53,16 @@ final class MessageSender: Sendable {
             case .refused(let code, let text):
                 self.forgetDeclared()
                 // An exchange of the delays may be gone.
-                if isLastAttempt || code != 404 { throw AMQPFailure.refused(code: code, text: text).error(queue: queue) }
+                if isLastAttempt || code != 404 { throw AMQPFailure.refused(code: code, text: text).error(publishingTo: queue) }
             }
         }
+    }
+
+    /// Whether a message would live for longer than RabbitMQ takes as a number: 32 bits of milliseconds in its older versions, a hundred
+    /// years in others. What has expired is then only noticed by the worker, from the message's own header.
+    private static func isBeyondLimit(_ expiration: String?) -> Bool {
+        guard let expiration, let milliseconds = UInt64(expiration) else { return false }
+        return milliseconds > UInt64(UInt32.max)
     }
 
     private func publish(

@@ -14,7 +14,17 @@ struct QueueTopology: Sendable {
         self.deadLetterSuffix = deadLetterSuffix
     }
 
-    func deadLetterQueue(of queue: String) -> String { queue + self.deadLetterSuffix }
+    /// A name that would be too long with its ending is given by its beginning and its FNV-1a in 64 bits (Fowler, Noll and Vo): a message
+    /// that cannot be buried would come for ever.
+    func deadLetterQueue(of queue: String) -> String {
+        let name = queue + self.deadLetterSuffix
+        guard name.utf8.count > 255 else { return name }
+        let hash = queue.utf8.reduce(UInt64(0xCBF2_9CE4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        let ending = "~" + String(hash, radix: 16) + self.deadLetterSuffix
+        var beginning = queue.unicodeScalars.prefix(255)
+        while !beginning.isEmpty, String(beginning).utf8.count + ending.utf8.count > 255 { beginning.removeLast() }
+        return String(beginning) + ending
+    }
 
     /// A direct exchange and a queue of one name, both durable, bound by that name.
     func declare(_ queue: String, on connection: AMQPConnection) async throws {

@@ -105,7 +105,7 @@ struct RabbitMQBrokerTests {
             let error = try await expectThrows(QueueError.self) {
                 try await quorum.publish(Self.message(1), to: Self.queue, notBefore: nil)
             }
-            #expect(error.code == .unavailable)
+            #expect(error.code == .accessRefused)
             #expect(error.message.contains("406"))
             #expect(error.queue == Self.queue)
             try await quorum.publish(Self.message(1), to: "another", notBefore: nil)
@@ -248,10 +248,59 @@ struct RabbitMQBrokerTests {
                 try await group.waitForAll()
             }
             let error = try await expectThrows(QueueError.self) { try await refused.value() }
+            #expect(error.code == .invalidJob)
             #expect(error.message.contains("406"))
             try await broker.publish(Self.message(51), to: Self.queue, notBefore: nil)
         }
     }
+
+    @Test(arguments: ["4294967296", "7427355120342", "18446744073709551615"])
+    func `a message that lives for longer than RabbitMQ can count is sent without an end`(expiration: String) async throws {
+        try await Self.with { broker, _ in
+            var message = Self.message(1)
+            message.properties.expiration = expiration
+            let lasting = message
+            try await broker.publish(lasting, to: Self.queue, notBefore: nil)
+            #expect(try await broker.receive(Self.request()).first?.message.headers == message.headers)
+        }
+    }
+
+    @Test func `a name that cannot be sent is an error of every verb`() async throws {
+        try await Self.with { broker, _ in
+            for name in [String(repeating: "q", count: 256), "", "a\u{0}b"] {
+                for verb in Self.verbs {
+                    let error = try await expectThrows(QueueError.self) { try await verb(broker, name) }
+                    #expect(error.code == .invalidQueueName, "\(error)")
+                }
+            }
+        }
+    }
+
+    @Test(arguments: ["q", "é"]) func `the dead letters of a queue with the longest name have a queue of their own`(letter: String)
+        async throws
+    {
+        try await Self.with { broker, _ in
+            let length = 255 / letter.utf8.count
+            let longest = String(repeating: letter, count: length)
+            let other = String(repeating: letter, count: length - 1) + "x"
+            try await broker.publish(Self.message(1), to: longest, notBefore: nil)
+            let delivery = try #require(
+                try await broker.receive(ReceiveRequest(queues: [longest], limit: 1, lease: .seconds(60), owner: "me", waits: true)).first)
+            try await broker.deadLetter(delivery.lease, reason: "a test")
+            #expect(try await broker.counts(of: longest).dead == 1)
+            #expect(try await broker.counts(of: other).dead == 0)
+        }
+    }
+
+    private static let verbs: [@Sendable (RabbitMQBroker, String) async throws -> Void] = [
+        { try await $0.publish(Self.message(1), to: $1, notBefore: nil) },
+        { _ = try await $0.receive(ReceiveRequest(queues: [$1], limit: 1, lease: .seconds(60), owner: "me", waits: false)) },
+        { _ = try await $0.counts(of: $1) },
+        { _ = try await $0.deadLetters(of: $1, limit: 1) },
+        { _ = try await $0.redrive($1, limit: 1) },
+        { _ = try await $0.redrive($1, jobs: [JobID()]) },
+        { _ = try await $0.purge($1) },
+    ]
 
     @Test func `headers that do not fit into a frame are an error before anything is sent, and those that just do are sent`() async throws {
         try await Self.with { broker, _ in
