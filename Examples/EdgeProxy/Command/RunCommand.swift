@@ -30,9 +30,12 @@ struct RunCommand: AsyncParsableCommand {
         let logger = Logger(label: "edge-proxy")
         do {
             let servers = try proxies.map { try ReverseProxy($0, logger: logger) }
+            // Before anything is served: from now on the signal does not end the process.
+            let reload = CertificatesOnHangup(signals: await UnixSignalsSequence(trapping: .sighup), servers: servers)
             try await ServiceGroup(
                 configuration: .init(
-                    services: servers.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+                    services: [.init(service: reload)] + servers.map { .init(service: $0) },
+                    gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
             ).run()
         } catch {
             throw OneLine("\(error)")

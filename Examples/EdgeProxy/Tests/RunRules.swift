@@ -54,6 +54,20 @@ private func djangoSite(_ first: Int, _ second: Int) -> String {
         }
     }
 
+    @Test func `HUP ends nothing`() async throws {
+        try await EchoServer.with { server in
+            let program = try EdgeProxyProgram()
+            let file = try program.file("myapp", djangoSite(server.port, 9))
+            let running = try program.start("run", file, "--context", "http", "--listen", "127.0.0.1:0")
+            let port = try await running.port()
+            for _ in 0..<3 { running.signal(SIGHUP) }
+            for _ in 0..<3 { #expect(try await HTTPConversation.request("GET", "/", port: port).status == 200) }
+            running.signal(SIGTERM)
+            let outcome = try await running.outcome()
+            #expect(outcome.status == 0, "\(outcome.errors)")
+        }
+    }
+
     @Test func `what has no effect is listed before it serves`() async throws {
         let program = try EdgeProxyProgram()
         let file = try program.file("site", "gzip on;\n" + djangoSite(9, 10))
