@@ -48,6 +48,11 @@ struct Stores: Sendable {
         let sessionsRedis = try await clients.client(for: sessions, flag: "--sessions")
         let sessionStorage: any SessionStorage = sessionsRedis.map { RedisSessionStorage($0) } ?? MemorySessionStorage()
         let memcached = try Self.memcached(for: cache, flag: "--cache")
+        do {
+            try await memcached?.ping()
+        } catch {
+            clients.willWait("--cache: \((error as? CacheError)?.message ?? "Memcached cannot be asked"); waiting for it")
+        }
         let cacheStore: any CacheStore =
             if let cacheRedis { RedisCacheStore(cacheRedis) } else if let memcached { memcached } else { MemoryStore() }
         let sharedRedis = sessionsRedis ?? cacheRedis

@@ -208,6 +208,20 @@ import Darwin
         #expect(!outcome.errors.contains(value), "\(outcome.errors)")
     }
 
+    @Test func `a Memcached that is down at start is told of, and pages come from the database`() async throws {
+        let running = try ProfileServiceProgram.Running.start([
+            "serve", "--listen", "127.0.0.1:0", "--seed", "2", "--cache", "memcached://127.0.0.1:1",
+        ])
+        let port = try await running.port()
+        #expect(try await HTTPConversation.request("GET", "/profiles", port: port).status == 200)
+        #expect(try await HTTPConversation.request("GET", "/readyz", port: port).status == 503)
+        running.signal(SIGTERM)
+        let outcome = try await running.outcome()
+        #expect(outcome.status == 0)
+        let warnings = outcome.errors.split(separator: "\n").filter { $0.contains("--cache: Memcached at 127.0.0.1:1") }
+        #expect(warnings.count == 1 && warnings[0].contains("waiting for it"), "\(outcome.errors)")
+    }
+
     @Test func `options come from the environment, and a flag wins over it`() async throws {
         let environment = ["PROFILE_SERVICE_LISTEN": "10.255.255.1:1", "PROFILE_SERVICE_SEED": "0"]
         let refused = try await ProfileServiceProgram.run(["serve"], environment: environment)
