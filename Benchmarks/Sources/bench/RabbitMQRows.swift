@@ -14,9 +14,8 @@ enum RabbitMQRows {
     private static let publishedAtOnce = 15_000
     /// Some seconds of each side; Celery has enough with one portion.
     private static let portions = 4
+    /// The backlog that a worker works off, on every side.
     private static let worked = 20_000
-    /// Celery is so much slower that fewer give a figure as steady.
-    private static let celeryJobs = 4_000
 
     struct Failure: Error, CustomStringConvertible {
         let description: String
@@ -98,9 +97,8 @@ enum RabbitMQRows {
         let pairs = try await interleaved(rounds: rounds) {
             try await Self.workedPerSecond(url, ours)
         } theirs: {
-            try theirs.empty()
-            _ = try theirs.publish(Self.celeryJobs, task: NoOperation.name, body: Self.body, window: Self.window)
-            return try peer.work(Self.celeryJobs)
+            try Self.fill(theirs)
+            return try peer.work(Self.worked)
         }
         return Comparison(
             name: "worker, no-op jobs, ack each", against: "Celery worker -c 2", unit: "/s", bound: .min, limit: 5, rounds: pairs)
