@@ -22,6 +22,10 @@ public import ScaleRedis
 /// **Atomicity.** The rules of ``QueueKit/JobStatus/mayReplace(_:)`` are applied by one script on the server. What stands at the key and
 /// is no result at all counts as nothing and is replaced; a result that cannot be read is never replaced, since it may be a `SUCCESS`.
 ///
+/// **Chords** are counted here for workers of both languages, in the keys of Celery's backend (`celery-taskset-meta-` followed by the header's
+/// id) and by the rules of Celery 5.7: a part counts once however often it is reported, and one worker at a time has the right to send the
+/// body. That worker reads all parts at once, which must not be longer than ``Configuration/limits`` allow for a value.
+///
 /// **Waiting** does not poll: all waits of a store share one subscribing connection, which is opened by the first and stays. While the
 /// connection is lost a wait goes on, and looks again when it is back.
 public struct RedisResultStore: ResultStore {
@@ -33,6 +37,9 @@ public struct RedisResultStore: ResultStore {
         /// What the keys begin with: `global_keyprefix` of Celery's `result_backend_transport_options`. An underscore is put after it, as
         /// there, unless it ends with one of `: _ - .`
         public var globalKeyPrefix: String?
+        /// Whether the parts of chords are kept by their index: `result_chord_ordered` of the same options. Where a chord has parts already,
+        /// these are kept as they are.
+        public var ordersChordParts = true
         /// Within which bounds values are read, and how long one may be that is written.
         public var limits = JSONLimits()
 
@@ -40,9 +47,9 @@ public struct RedisResultStore: ResultStore {
     }
 
     private let redis: RedisClient
-    private let configuration: Configuration
+    let configuration: Configuration
     private let time: TimeSource
-    private let keys: ResultKeys
+    let keys: ResultKeys
     private let watch: ResultWatch
 
     /// - Parameter time: bounds waits.
@@ -93,10 +100,10 @@ public struct RedisResultStore: ResultStore {
         }
     }
 
-    private var maximumBytes: Int { max(0, self.configuration.limits.maximumBytes) }
+    var maximumBytes: Int { max(0, self.configuration.limits.maximumBytes) }
 
     /// For the script: 0 is for ever. Bounded by what Redis can count.
-    private var retentionSeconds: Int64 {
+    var retentionSeconds: Int64 {
         guard let retention = self.configuration.retention else { return 0 }
         let seconds = (retention.wholeMillisecondsRoundedUp - 1) / 1000 + 1
         return min(max(seconds, 1), 100 * 365 * 86_400)
@@ -169,15 +176,19 @@ public struct RedisResultStore: ResultStore {
     // MARK: Calling the server
 
     private func run(_ script: RedisScript, _ id: JobID, _ arguments: [RedisArgument]) async throws -> RedisValue {
+        try await self.run(script, [self.keys.key(of: id)], arguments, for: id)
+    }
+
+    func run(_ script: RedisScript, _ keys: [String], _ arguments: [RedisArgument], for id: JobID? = nil) async throws -> RedisValue {
         do {
-            return try await self.redis.evaluate(script, keys: [self.keys.key(of: id)], arguments: arguments)
+            return try await self.redis.evaluate(script, keys: keys, arguments: arguments)
         } catch {
             throw self.error(for: error, id)
         }
     }
 
     /// Any error as this store reports it.
-    private func error(for error: any Error, _ id: JobID) -> any Error {
+    private func error(for error: any Error, _ id: JobID?) -> any Error {
         switch error {
         case is CancellationError, is QueueError:
             return error
@@ -190,7 +201,7 @@ public struct RedisResultStore: ResultStore {
         }
     }
 
-    private func unexpectedReply(for id: JobID) -> QueueError {
+    func unexpectedReply(for id: JobID) -> QueueError {
         QueueError(code: .unavailable, message: "Redis at \(self.redis.address) gave a reply that makes no sense", job: id)
     }
 

@@ -14,7 +14,7 @@ import signal
 import sys
 import traceback
 
-from celery import Celery, chain
+from celery import Celery, chain, chord, group
 from celery.result import AsyncResult
 
 app = Celery("myapp", broker=os.environ["SCALEKIT_INTEROP_BROKER"], backend=os.environ["SCALEKIT_INTEROP_BACKEND"])
@@ -74,6 +74,11 @@ def again(self):
     return self.request.retries
 
 
+@app.task(name="python.sum")
+def add_up(numbers):
+    return sum(numbers)
+
+
 # The client's commands. Each is a function from the command to what is answered.
 
 
@@ -105,10 +110,37 @@ def chained(command):
     return ids
 
 
+def signature(spec):
+    """A canvas as the tests write it: {"chain": [...]}, {"group": [...]}, {"chord": [...], "body": ...}, or a call."""
+    if "chain" in spec:
+        return chain(*map(signature, spec["chain"]))
+    if "group" in spec:
+        return group(*map(signature, spec["group"]))
+    if "chord" in spec:
+        return chord(list(map(signature, spec["chord"])), signature(spec["body"]))
+    call = app.signature(spec["task"], args=spec.get("args", []), immutable=spec.get("immutable", False), options=spec.get("options", {}))
+    for name in ("link", "link_error"):
+        for linked in spec.get(name, []):
+            getattr(call, name)(signature(linked))
+    return call
+
+
+# Results that know what they are made of, by their ids.
+applied = {}
+
+
+def canvas(command):
+    """Applies a canvas; answers with the id that it ends with."""
+    result = signature(command["canvas"]).apply_async()
+    applied[result.id] = result
+    return result.id
+
+
 def get(command):
-    result = AsyncResult(command["id"], app=app)
+    result = None if command.get("alone") else applied.get(command["id"])
+    result = result or AsyncResult(command["id"], app=app)
     value = result.get(timeout=command.get("timeout", 60), interval=0.05)
-    return {"value": value, "state": result.state}
+    return {"value": value, "state": getattr(result, "state", None)}
 
 
 def state(command):
@@ -148,7 +180,16 @@ def declare(command):
     return True
 
 
-commands = {"send": send, "delay": delay, "chained": chained, "get": get, "state": state, "publish": publish, "declare": declare}
+commands = {
+    "send": send,
+    "delay": delay,
+    "chained": chained,
+    "canvas": canvas,
+    "get": get,
+    "state": state,
+    "publish": publish,
+    "declare": declare,
+}
 
 
 def answer(line):

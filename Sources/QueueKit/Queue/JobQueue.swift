@@ -40,6 +40,8 @@ public struct JobQueue: Sendable {
     package let logger: Logger
     /// The broker, if it keeps the states too.
     let states: (any StateKeepingBroker)?
+    /// The results, if they count the parts of chords.
+    let chords: (any ChordKeepingStore)?
     let metrics: QueueMetrics
     let tracing: QueueTracing
 
@@ -51,6 +53,7 @@ public struct JobQueue: Sendable {
         self.broker = broker
         self.results = results
         self.states = (broker as? any StateKeepingBroker).flatMap { $0.keepsStates(of: results) ? $0 : nil }
+        self.chords = results as? any ChordKeepingStore
         self.configuration = configuration
         self.time = time
         self.logger = logger

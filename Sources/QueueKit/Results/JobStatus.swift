@@ -48,7 +48,7 @@ extension JobStatus {
     /// The result as it is shown: the value, or the failure's type, message and module.
     public var resultJSON: JSONValue {
         guard let failure, self.state.carriesFailure else { return self.result }
-        return ["exc_type": .string(failure.type), "exc_message": [.string(failure.message)], "exc_module": .string(failure.module)]
+        return failure.json
     }
 
     /// Reads the JSON form, as written by any worker. `nil` when it is none.
@@ -58,9 +58,7 @@ extension JobStatus {
         else { return nil }
         self.init(id: id, state: JobState(rawValue: state))
         if self.state.carriesFailure, let failure = object["result"]?.objectValue {
-            self.failure = JobFailure(
-                failure["exc_type"]?.stringValue ?? "Exception", Self.text(failure["exc_message"]),
-                module: failure["exc_module"]?.stringValue ?? "builtins", isPermanent: self.state != .retry)
+            self.failure = JobFailure(json: .object(failure), isPermanent: self.state != .retry)
         } else {
             self.result = object["result"] ?? .null
         }
@@ -70,6 +68,21 @@ extension JobStatus {
         self.parentID = object["parent_id"]?.stringValue.flatMap(JobID.init(rawValue:))
         self.groupID = object["group_id"]?.stringValue
         self.retries = object["retries"]?.integerValue.flatMap { Int(exactly: $0) } ?? 0
+    }
+}
+
+extension JobFailure {
+    /// In the form of results.
+    var json: JSONValue {
+        ["exc_type": .string(self.type), "exc_message": [.string(self.message)], "exc_module": .string(self.module)]
+    }
+
+    /// Reads that form, as written by any worker; what it does not say is what Python would assume.
+    init(json: JSONValue, isPermanent: Bool = true) {
+        let object = json.objectValue
+        self.init(
+            object?["exc_type"]?.stringValue ?? "Exception", Self.text(object?["exc_message"]),
+            module: object?["exc_module"]?.stringValue ?? "builtins", isPermanent: isPermanent)
     }
 
     /// An exception's arguments: a list, or a single one.

@@ -30,12 +30,21 @@ package struct Signature: Hashable, Sendable {
     }
 
     /// The id that whoever made the call waits for; nil for a fresh one.
-    package var id: JobID? { Self.id(self.options) }
+    package var id: JobID? { self.options["task_id"]?.stringValue.flatMap(JobID.init(rawValue:)) }
 
-    /// The id that whatever follows is waited for by, be it a single task or not, and be it usable or not.
-    package static func id(of json: JSONValue) -> JobID? { json.objectValue?["options"]?.objectValue.flatMap(Self.id) }
+    /// As Celery writes it.
+    package var json: JSONValue {
+        Self.json(self.task, self.arguments, self.keywordArguments, self.options, type: nil, isImmutable: self.isImmutable)
+    }
 
-    private static func id(_ options: JSONObject) -> JobID? { options["task_id"]?.stringValue.flatMap(JobID.init(rawValue:)) }
+    static func json(
+        _ task: String, _ arguments: [JSONValue], _ keywords: JSONObject, _ options: JSONObject, type: String?, isImmutable: Bool
+    ) -> JSONValue {
+        [
+            "task": .string(task), "args": .array(arguments), "kwargs": .object(keywords), "options": .object(options),
+            "subtask_type": .orNull(type), "immutable": .bool(isImmutable),
+        ]
+    }
 
     /// The queue that it shall go to; nil where the worker decides. A routing key of the default exchange is a queue's name.
     package var queue: String? {
@@ -47,13 +56,13 @@ package struct Signature: Hashable, Sendable {
     /// The call on behalf of `parent`.
     ///
     /// - Parameters:
-    ///   - argument: what comes before its own arguments, unless it is immutable.
+    ///   - argument: what comes before its own arguments, unless it is immutable; nil is nothing.
     ///   - rest: of the chain behind it, the next one last.
-    package func call(after parent: TaskMessage, with argument: JSONValue, rest: [JSONValue], at now: UTCTime) throws(Unusable)
+    package func call(after parent: TaskMessage, with argument: JSONValue?, rest: [JSONValue], at now: UTCTime) throws(Unusable)
         -> TaskMessage
     {
         var call = TaskMessage(task: self.task, id: self.id ?? JobID())
-        call.arguments = self.isImmutable ? self.arguments : [argument] + self.arguments
+        call.arguments = self.isImmutable ? self.arguments : (argument.map { [$0] } ?? []) + self.arguments
         call.keywordArguments = self.keywordArguments
         call.rootID = parent.rootID ?? parent.id
         call.parentID = parent.id
@@ -77,7 +86,7 @@ package struct Signature: Hashable, Sendable {
     }
 
     /// Celery writes one as itself, and several as a list.
-    private static func list(_ value: JSONValue?) -> JSONValue {
+    static func list(_ value: JSONValue?) -> JSONValue {
         switch value {
         case nil, .null?: .null
         case .array?: value ?? .null

@@ -11,8 +11,7 @@ public struct TaskMessage: Hashable, Sendable {
     public var arguments: [JSONValue] = []
     /// Keyword arguments.
     public var keywordArguments: JSONObject = [:]
-    /// Callbacks, chain and chord that ride with the call. Kept as they came; a worker sends callbacks, errbacks and the chain's next part,
-    /// when those are calls of single tasks.
+    /// Callbacks, chain and chord that ride with the call. Kept as they came; a worker sends what follows, see ``Worker``.
     public var embed = TaskMessage.emptyEmbed
     /// Not before this time.
     public var eta: UTCTime?

@@ -1,62 +1,92 @@
 internal import ScaleCore
 
-/// What follows a job that has come to its end, by what rides along with its message: Celery's `link`, `link_error` and `chain`. A value;
-/// the worker sends it.
-///
-/// Chords, and groups within a chain, need a count that all workers share, and are not sent from here. Who waits for them is told so.
+/// What follows a job that has come to its end, by what rides along with its message: Celery's `link`, `link_error` and `chain`, and the
+/// body of a chord. A value; the worker sends it.
 struct Followers: Sendable {
-    /// A call to be sent.
-    struct Call: Sendable {
-        var message: TaskMessage
-        /// `nil` is the worker's own default.
-        var queue: String?
-        /// The ids that are waited for in vain when it cannot be sent.
-        var heirs: [JobID]
-    }
+    typealias Step = CanvasExpansion.Step
 
-    /// What cannot be sent, and for which ids nobody will answer.
+    /// What cannot be sent, and who waits for it in vain.
     struct Loss: Sendable {
         var reason: String
-        var heirs: [JobID]
+        var heirs: Heirs
     }
 
-    private(set) var calls: [Call] = []
+    /// In the order in which they are to be taken.
+    private(set) var steps: [Step] = []
     private(set) var losses: [Loss] = []
+    private let keepsChords: Bool
+    private let now: UTCTime
 
     /// Those of a job that has succeeded: its callbacks, each with the result, and the next part of the chain that it stands in.
-    init(ofSuccess message: TaskMessage, _ result: JSONValue, at now: UTCTime) {
-        for callback in Self.list(message.embed["callbacks"]) {
-            self.add(callback, after: message, result, rest: [], heirs: Signature.id(of: callback).map { [$0] } ?? [], at: now)
-        }
+    ///
+    /// - Parameter keepsChords: whether the results count the parts of chords.
+    init(ofSuccess message: TaskMessage, _ result: JSONValue, keepsChords: Bool, at now: UTCTime) {
+        self.init(keepsChords: keepsChords, at: now)
+        for callback in Self.list(message.embed["callbacks"]) { self.add(callback, after: message, result) }
         var chain = Self.list(message.embed["chain"])
         // They stand in reverse.
-        if let next = chain.popLast() {
-            self.add(next, after: message, result, rest: chain, heirs: Self.heirs(of: message), at: now)
-        }
-        if let chord = message.embed["chord"], !chord.isNull {
-            self.losses.append(Loss(reason: "it is a part of a chord", heirs: Signature.id(of: chord).map { [$0] } ?? []))
+        if let next = chain.popLast() { self.add(next, after: message, result, rest: chain) }
+        if let chord = message.embed["chord"], !chord.isNull, ChordMember(message) == nil {
+            self.losses.append(Loss(reason: "its job does not say of which chord it is a part", heirs: Heirs(of: [chord])))
         }
     }
 
     /// Those of a job that has failed for good. A task of another language gets the failed job's id alone.
-    init(ofFailure message: TaskMessage, at now: UTCTime) {
+    init(ofFailure message: TaskMessage, keepsChords: Bool, at now: UTCTime) {
+        self.init(keepsChords: keepsChords, at: now)
         for errback in Self.list(message.embed["errbacks"]) {
-            self.add(errback, after: message, .string(message.id.rawValue), rest: [], heirs: [], at: now)
+            self.add(errback, after: message, .string(message.id.rawValue), heirs: Heirs())
         }
     }
 
-    /// The parts of the chain behind a job, which end with it when it fails
-    static func heirs(of message: TaskMessage) -> [JobID] { Self.list(message.embed["chain"]).compactMap(Signature.id(of:)) }
+    /// Those of a chord whose parts have succeeded, the last of them by `message`: its body.
+    init(ofChord body: JSONValue, _ results: JSONValue, after message: TaskMessage, keepsChords: Bool, at now: UTCTime) {
+        self.init(keepsChords: keepsChords, at: now)
+        self.add(body, after: message, results)
+    }
+
+    /// Those of a chord that has failed: the errbacks of its body, or of each member of a body that is a group.
+    init(ofFailedChord body: JSONValue, after message: TaskMessage, keepsChords: Bool, at now: UTCTime) {
+        self.init(keepsChords: keepsChords, at: now)
+        let object = body.objectValue ?? [:]
+        let common = Self.errbacks(object)
+        guard object["subtask_type"] == "group" else {
+            self.addErrbacks(common, of: object, after: message)
+            return
+        }
+        let members = Self.list(object["kwargs"]?.objectValue?["tasks"]).prefix(CanvasLimits().maximumSignatures)
+        for member in members {
+            let member = member.objectValue ?? [:]
+            let own = Self.errbacks(member)
+            self.addErrbacks(own + common.filter { !own.contains($0) }, of: member, after: message)
+        }
+    }
+
+    private init(keepsChords: Bool, at now: UTCTime) {
+        self.keepsChords = keepsChords
+        self.now = now
+    }
+
+    private mutating func addErrbacks(_ errbacks: [JSONValue], of signature: JSONObject, after message: TaskMessage) {
+        guard let id = signature["options"]?.objectValue?["task_id"]?.stringValue.flatMap(JobID.init(rawValue:)) else { return }
+        var failed = TaskMessage(task: message.task, id: id)
+        failed.rootID = message.rootID ?? message.id
+        for errback in errbacks { self.add(errback, after: failed, .string(id.rawValue), heirs: Heirs()) }
+    }
+
+    private static func errbacks(_ signature: JSONObject) -> [JSONValue] {
+        self.list(Signature.list(signature["options"]?.objectValue?["link_error"]))
+    }
 
     private mutating func add(
-        _ signature: JSONValue, after message: TaskMessage, _ argument: JSONValue, rest: [JSONValue], heirs: [JobID], at now: UTCTime
+        _ json: JSONValue, after message: TaskMessage, _ argument: JSONValue, rest: [JSONValue] = [], heirs: Heirs? = nil
     ) {
         do throws(Signature.Unusable) {
-            let signature = try Signature(signature)
-            let call = try signature.call(after: message, with: argument, rest: rest, at: now)
-            self.calls.append(Call(message: call, queue: signature.queue, heirs: heirs))
+            let expansion = try CanvasExpansion(
+                try Canvas(json), with: argument, rest: rest, after: message, keepsChords: self.keepsChords, at: self.now)
+            self.steps += expansion.steps
         } catch {
-            self.losses.append(Loss(reason: error.reason, heirs: heirs))
+            self.losses.append(Loss(reason: error.reason, heirs: heirs ?? Heirs(of: rest + [json])))
         }
     }
 

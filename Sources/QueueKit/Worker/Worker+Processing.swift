@@ -154,8 +154,8 @@ extension Worker {
 
     /// Records a job's result and acknowledges its message, in one step where the broker keeps the states too; `false` when that was not done.
     private func succeed(_ status: JobStatus, _ message: TaskMessage, _ delivery: Delivery) async -> Bool {
-        guard let states = self.queue.states, message.ignoresResult != true else {
-            guard await self.conclude(status, message, delivery) else { return false }
+        guard let states = self.queue.states, message.ignoresResult != true, ChordMember(message) == nil else {
+            guard await self.conclude(status, message, delivery), await self.endPart(status, message, delivery) else { return false }
             return await self.attempt("acknowledge a job", delivery) { try await self.queue.broker.acknowledge(delivery.lease) }
         }
         let isStale = Locked(false)
@@ -168,6 +168,17 @@ extension Worker {
             }
         }
         guard !isDone, !isStale.withLock({ $0 }) else { return isDone }
+        return await self.conclude(.unconfirmed, task: message.task, delivery)
+    }
+
+    /// Tells the chord, if the job that has succeeded is a part of one; `false` when that was not done, and the message must not go.
+    private func endPart(_ status: JobStatus, _ message: TaskMessage, _ delivery: Delivery) async -> Bool {
+        guard let member = ChordMember(message) else { return true }
+        return await self.endParts([ChordPart(member, returned: status.result)], message, delivery)
+    }
+
+    private func endParts(_ parts: [ChordPart], _ message: TaskMessage, _ delivery: Delivery) async -> Bool {
+        if await self.returnParts(parts, after: message, delivery) { return true }
         return await self.conclude(.unconfirmed, task: message.task, delivery)
     }
 
@@ -213,7 +224,9 @@ extension Worker {
     private func fail(_ delivery: Delivery, _ message: TaskMessage, _ failure: JobFailure, task: String, reason: String) async {
         var status = self.status(of: message, .failure)
         status.failure = failure
-        guard await self.conclude(status, message, delivery) else { return }
+        guard await self.conclude(status, message, delivery),
+            await self.endParts(Self.parts(of: message, failed: failure), message, delivery)
+        else { return }
         await self.failFollowers(of: message, failure, delivery)
         if await self.bury(delivery, failure, task: task, reason: reason) { self.monitor?.failed(message.id, failure) }
     }
@@ -251,8 +264,11 @@ extension Worker {
 
     private func revoke(_ delivery: Delivery, _ message: TaskMessage, task: String, _ reason: Revocation) async {
         var status = self.status(of: message, .revoked)
-        status.failure = .revoked(reason.rawValue)
-        guard await self.conclude(status, message, delivery) else { return }
+        let failure = JobFailure.revoked(reason.rawValue)
+        status.failure = failure
+        guard await self.conclude(status, message, delivery),
+            await self.endParts(Self.parts(of: message, failed: failure, state: .revoked), message, delivery)
+        else { return }
         let isDone = await self.attempt("drop a revoked job", delivery) { try await self.queue.broker.acknowledge(delivery.lease) }
         guard isDone else { return }
         self.queue.metrics.count(.revoked, task: task, queue: delivery.lease.queue)
@@ -269,7 +285,7 @@ extension Worker {
         return status
     }
 
-    private enum Recording {
+    enum Recording {
         case done
         /// The store did not say that it has it.
         case unconfirmed
@@ -283,7 +299,7 @@ extension Worker {
         message.ignoresResult == true ? .done : await self.record(status, delivery)
     }
 
-    private func record(_ status: JobStatus, _ delivery: Delivery) async -> Recording {
+    func record(_ status: JobStatus, _ delivery: Delivery) async -> Recording {
         let wasRefused = Locked(false)
         let isDone = await self.attempt("record a state", delivery) {
             do {
@@ -298,7 +314,7 @@ extension Worker {
 
     /// Whether a result store's error says that it will never take this. Any other one, also of a kind that we do not know, may have its
     /// reason in the moment.
-    private static func isRefusal(_ error: any Error) -> Bool {
+    static func isRefusal(_ error: any Error) -> Bool {
         guard let code = (error as? QueueError)?.code else { return false }
         return [.unsupported, .messageTooLarge, .invalidJob].contains(code)
     }

@@ -22,8 +22,9 @@ public import ServiceLifecycle
 /// lost more often than ``Configuration/maximumLosses`` fails with `WorkerLostError`. Messages that no worker can run (malformed, unknown
 /// task, wrong arguments) fail at once. All of these become dead letters, which the broker keeps.
 ///
-/// **What follows a job** in Celery's canvas (callbacks, the rest of a chain, a chord) is not sent by this worker: such a job runs for itself,
-/// and a warning is logged.
+/// **What follows a job** in Celery's canvas is sent by this worker: callbacks, errbacks and the rest of a chain, groups and chords among
+/// them. A job in the header of a chord tells the chord how it has ended, and the last one, in whatever language, sends the body. Chords
+/// need results that count their parts (`QueueKitRedis`); with others whoever waits for one gets a `NotImplementedError`.
 ///
 /// **Shutdown** (a graceful shutdown of its `ServiceGroup`): no more messages are taken; running jobs get ``Configuration/grace`` to end,
 /// then their tasks are cancelled; a job that ends by that is given back to the broker at no cost. A handler that still does not
