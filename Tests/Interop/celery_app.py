@@ -34,6 +34,11 @@ def send_email_notification(user_id, template="welcome"):
     raise AssertionError("this task runs in Swift")
 
 
+@app.task(name="swift.sum")
+def swift_sum(x, y):
+    raise AssertionError("this task runs in Swift")
+
+
 # What Swift calls.
 
 

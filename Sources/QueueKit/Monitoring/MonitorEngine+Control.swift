@@ -12,7 +12,10 @@ struct ControlOutcome: Hashable, Sendable {
 
 /// Celery's remote control (`celery.worker.control`): what it is asked, and how it answers.
 extension MonitorEngine {
-    private static let commands: Set<String> = ["revoke", "terminate", "shutdown", "enable_events", "disable_events"]
+    private static let commands: Set<String> = [
+        "revoke", "terminate", "shutdown", "enable_events", "disable_events", "pool_grow", "pool_shrink", "pool_restart", "autoscale",
+        "rate_limit", "time_limit", "add_consumer", "cancel_consumer",
+    ]
 
     mutating func carryOut(_ request: ControlRequest, _ sample: ProcessSample, at now: Instant, _ time: UTCTime) -> ControlOutcome {
         let arguments = request.arguments
@@ -37,10 +40,12 @@ extension MonitorEngine {
         case "scheduled": return ControlOutcome(answer: [])
         case "revoked": return ControlOutcome(answer: self.revokedIDs(at: now))
         case "registered": return ControlOutcome(answer: .array(self.node.tasks.map(JSONValue.string)))
-        case "active_queues": return ControlOutcome(answer: .array(self.node.queues.map(self.queue)))
+        case "active_queues": return ControlOutcome(answer: .array(self.settings.queues.map(self.queue)))
         case "query_task": return ControlOutcome(answer: self.query(ControlRequest.ids(arguments["ids"])))
         case "conf": return ControlOutcome(answer: .object(self.conf()))
         case "report": return .ok(self.report())
+        case "pool_grow", "pool_shrink", "pool_restart", "autoscale", "rate_limit", "time_limit", "add_consumer", "cancel_consumer":
+            do { return try self.steer(request.method, arguments) } catch { return .error(error.text) }
         default: return .error("KeyError(\(PythonText.repr(request.method, limit: 255)))")
         }
     }

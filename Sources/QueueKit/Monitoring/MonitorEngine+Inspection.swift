@@ -20,7 +20,7 @@ extension MonitorEngine {
 
     func stats(_ sample: ProcessSample, at now: Instant) -> JSONValue {
         let totals = self.totals.sorted { $0.key < $1.key }.map { ($0.key.text, JSONValue.integer(Int64($0.value))) }
-        let concurrency = JSONValue.integer(Int64(self.node.concurrency))
+        let concurrency = JSONValue.integer(Int64(self.settings.concurrency))
         return [
             "total": .object(JSONObject(totals)),
             "pid": .integer(self.node.processID),
@@ -55,8 +55,8 @@ extension MonitorEngine {
     /// The settings that are in force, by Celery's names where it has one. No address and no secret.
     func conf() -> JSONObject {
         var conf: JSONObject = [
-            "worker_concurrency": .integer(Int64(self.node.concurrency)), "worker_send_task_events": .bool(self.sendsTaskEvents),
-            "task_queues": .array(self.node.queues.map(JSONValue.string)), "event_exchange": .string(self.node.address.eventExchange),
+            "worker_concurrency": .integer(Int64(self.settings.concurrency)), "worker_send_task_events": .bool(self.sendsTaskEvents),
+            "task_queues": .array(self.settings.queues.map(JSONValue.string)), "event_exchange": .string(self.node.address.eventExchange),
             "control_exchange": .string(self.node.address.controlExchange), "task_acks_late": true, "enable_utc": true, "timezone": "UTC",
             "task_serializer": "json", "result_serializer": "json", "accept_content": ["json"],
         ]
@@ -68,8 +68,8 @@ extension MonitorEngine {
         """
         software -> \(MonitorNode.software):\(MonitorNode.version)
         platform -> system:\(ProcessSample.systemName) imp:Swift
-        node -> \(self.node.address.node) pid:\(self.node.processID) concurrency:\(self.node.concurrency)
-        queues -> \(self.node.queues.joined(separator: ", "))
+        node -> \(self.node.address.node) pid:\(self.node.processID) concurrency:\(self.settings.concurrency)
+        queues -> \(self.settings.queues.joined(separator: ", "))
         tasks -> \(self.node.tasks.joined(separator: ", "))
         """
     }

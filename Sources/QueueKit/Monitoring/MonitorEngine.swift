@@ -11,6 +11,8 @@ struct MonitorEngine: Sendable {
         case terminate([Slot])
         /// Take no more jobs, finish those that run, and end.
         case shutdown
+        /// Work by these settings from now on.
+        case apply(WorkerSettings)
     }
 
     private enum Link {
@@ -21,6 +23,8 @@ struct MonitorEngine: Sendable {
     }
 
     let node: MonitorNode
+    /// By which the worker works: it is told of each change.
+    var settings: WorkerSettings
     private let started: Instant
     private var link = Link.down
     private var nextHeartbeat: Instant?
@@ -34,8 +38,12 @@ struct MonitorEngine: Sendable {
     private(set) var totals: [ExactName: Int] = [:]
     private var processed = 0
 
-    init(_ node: MonitorNode, sendsTaskEvents: Bool = true, bufferedEvents: Int = 4096, startedAt started: Instant) {
+    init(
+        _ node: MonitorNode, _ settings: WorkerSettings, sendsTaskEvents: Bool = true, bufferedEvents: Int = 4096,
+        startedAt started: Instant
+    ) {
         self.node = node
+        self.settings = settings
         self.sendsTaskEvents = sendsTaskEvents
         self.outbox = MonitorOutbox(capacity: bufferedEvents)
         self.started = started

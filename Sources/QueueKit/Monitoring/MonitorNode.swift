@@ -15,8 +15,6 @@ struct MonitorNode: Sendable {
     var acceptsControl = true
     /// The tasks that the worker can run, in their order.
     var tasks: [String] = []
-    var queues: [String] = []
-    var concurrency = 1
     var brokerFacts: JSONObject = [:]
     var queueArguments: JSONObject = [:]
     /// The settings that `conf` shows, beside the above.

@@ -36,7 +36,8 @@ final class WorkerMonitor: Sendable {
 
     /// - Parameter carryOut: what the worker does because a watcher said so; called outside of all locks, and returns at once.
     init(
-        _ node: MonitorNode, _ configuration: WorkerMonitoring, _ transport: any MonitorTransport, queue: JobQueue, logger: Logger,
+        _ node: MonitorNode, _ settings: WorkerSettings, _ configuration: WorkerMonitoring, _ transport: any MonitorTransport,
+        queue: JobQueue, logger: Logger,
         carryOut: @escaping @Sendable (MonitorEngine.Effect) -> Void
     ) {
         self.node = node
@@ -48,7 +49,7 @@ final class WorkerMonitor: Sendable {
         self.state = Locked(
             State(
                 engine: MonitorEngine(
-                    node, sendsTaskEvents: configuration.sendsTaskEvents, bufferedEvents: configuration.bufferedEvents,
+                    node, settings, sendsTaskEvents: configuration.sendsTaskEvents, bufferedEvents: configuration.bufferedEvents,
                     startedAt: queue.time.now())))
         let alarm = Alarm(
             queue.time,
@@ -78,6 +79,11 @@ final class WorkerMonitor: Sendable {
     func begins(_ slot: Slot) -> Bool {
         let now = self.time.now()
         return self.report { $0.begins(slot, at: now, $1) }
+    }
+
+    /// The worker has tried to take messages from a queue that a watcher has named.
+    func tried(_ queue: String, isUsable: Bool) {
+        for effect in self.state.withLock({ $0.engine.tried(queue, isUsable: isUsable) }) { self.carryOut(effect) }
     }
 
     func left(_ slot: Slot) {
@@ -322,6 +328,7 @@ extension MonitorEngine.Effect {
         switch self {
         case .terminate: "terminate"
         case .shutdown: "shutdown"
+        case .apply: "settings"
         }
     }
 }

@@ -5,8 +5,18 @@
 /// ```
 ///
 /// **Seen:** the worker announces itself, sends a heartbeat, and tells what becomes of its jobs. **Steered:** it answers `ping`, `stats`,
-/// `active`, `registered`, `active_queues` and the other questions of `celery inspect`, and obeys `revoke`, `terminate`, `shutdown` and the
-/// switches for events.
+/// `active`, `registered`, `active_queues` and the other questions of `celery inspect`, and obeys `revoke`, `terminate`, `shutdown`, the
+/// switches for events, and these, which hold until the worker ends:
+/// - `pool_grow`, `pool_shrink`: how many jobs run at once, 1 to 10,000. A job that runs is not touched.
+/// - `rate_limit`: how often jobs of a task begin in this worker, as `10/s`, `100/m` or `2.5/h`. Those over it wait here, four for each slot
+///   at most, leased and without a slot; while as many wait, no other messages are taken, as with Celery. After ten minutes a job that waits
+///   goes back into its queue.
+/// - `time_limit`: the limits of a task's jobs that begin from then on, where their messages bring none. Those of a job type or a Celery task
+///   that has limits bring them.
+/// - `add_consumer`, `cancel_consumer`: the queues, 256 at most. One that is added is first tried, and is in `active_queues` when it can be
+///   taken from; its exchange is the direct one of its name.
+///
+/// `autoscale` and `pool_restart` are refused, as by a Celery worker that was not configured for them.
 ///
 /// **Revoked ids** are kept in memory, 50,000 of them for three hours, and shared among the workers, Celery's included. After `shutdown`
 /// ``Worker/run()`` returns; in a `ServiceGroup` that shall end with it, say so by its `successTerminationBehavior`.
@@ -21,7 +31,7 @@ public struct WorkerMonitoring: Sendable {
     public var sendsTaskEvents = true
     /// Every how often the worker says that it is alive. Watchers take it for gone after twice this time. At least 100 ms.
     public var heartbeat: Duration = .seconds(2)
-    /// Whether commands are obeyed: `revoke`, `terminate`, `shutdown`, `enable_events`, `disable_events`. Questions are answered in any case.
+    /// Whether commands are obeyed, those of the list above. Questions are answered in any case.
     public var acceptsControl = true
     /// Whether watchers see the arguments of jobs that run and the results of those that ended; otherwise that there are some. Results are
     /// cut at 1 KiB, and arguments of a message beyond 16 KiB are not shown. What a message says of its own arguments for this purpose (`argsrepr`) is shown in any case.

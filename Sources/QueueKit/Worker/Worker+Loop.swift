@@ -7,17 +7,20 @@ extension Worker {
         var failures = 0
         var nextDepthReport = self.queue.time.now()
         while true {
-            switch self.slots.nextStep() {
+            let (step, settings) = self.slots.nextStep()
+            switch step {
             case .stop:
                 return
             case .wait:
                 await self.slots.changed.wait()
+            case .tryQueue(let queue):
+                await self.tryQueue(queue)
             case .receive(let limit):
-                switch await self.deliveries(limit: limit, failuresSoFar: failures) {
+                switch await self.deliveries(limit: limit, by: settings, failuresSoFar: failures) {
                 case .success(let deliveries):
                     failures = 0
                     for delivery in deliveries { await self.start(delivery) }
-                    if !deliveries.isEmpty { await self.reportDepth(&nextDepthReport) }
+                    if !deliveries.isEmpty { await self.reportDepth(of: settings.queues, &nextDepthReport) }
                 case .failure(let error):
                     if (error as? QueueError)?.code == .closed {
                         self.slots.shutdownNow()
@@ -29,11 +32,11 @@ extension Worker {
         }
     }
 
-    /// Waits for messages in a task of its own, which a shutdown cancels. After a failure it also waits for the back-off.
-    private func deliveries(limit: Int, failuresSoFar: Int) async -> Result<[Delivery], any Error> {
+    /// Waits for messages in a task of its own, which a shutdown and other settings cancel. After a failure it also waits for the back-off.
+    private func deliveries(limit: Int, by settings: WorkerSettings, failuresSoFar: Int) async -> Result<[Delivery], any Error> {
         let receiving = Task { () async throws -> [Delivery] in
             do {
-                return try await self.receive(limit: limit, waits: true)
+                return try await self.receive(limit: limit, from: settings.queues, waits: true)
             } catch let error as QueueError where error.code == .closed {
                 throw error
             } catch is CancellationError {
@@ -44,9 +47,27 @@ extension Worker {
                 throw error
             }
         }
-        self.slots.isReceiving(with: receiving)
-        defer { self.slots.isReceiving(with: nil) }
+        self.slots.isReceiving(with: receiving, by: settings)
+        defer { self.slots.isNotReceiving() }
         return await receiving.result
+    }
+
+    /// Looks whether messages can be taken from a queue that a watcher has named; one that comes by that is a job like any other.
+    ///
+    /// Before it is one of the worker's queues: a queue that is declared otherwise, or is somebody's own, would hold up all of them. And
+    /// by a question first, since a refusal ends the channel over which it comes, and with it the leases of what has come that way.
+    private func tryQueue(_ queue: String) async {
+        var isUsable = false
+        do {
+            _ = try await self.queue.broker.counts(of: queue)
+            for delivery in try await self.receive(limit: 1, from: [queue], waits: false) { await self.start(delivery) }
+            isUsable = true
+        } catch {
+            self.logger.error(
+                "a queue that a watcher has named cannot be taken from",
+                metadata: ["queue": "\(queue)", "error": "\(Self.describe(error))"])
+        }
+        self.monitor?.tried(queue, isUsable: isUsable)
     }
 
     /// Waits between attempts to reach a broker.
@@ -61,11 +82,11 @@ extension Worker {
     }
 
     /// The queues' depth as a gauge, every few seconds while there is work; an idle worker reports nothing.
-    private func reportDepth(_ next: inout Instant) async {
+    private func reportDepth(of queues: [String], _ next: inout Instant) async {
         let now = self.queue.time.now()
         guard next <= now else { return }
         next = now.advanced(by: .seconds(5))
-        for queue in self.sourceQueues { _ = try? await self.queue.counts(of: queue) }
+        for queue in queues { _ = try? await self.queue.counts(of: queue) }
     }
 
     func fraction() -> Double {

@@ -4,7 +4,8 @@ internal import ScaleCore
 extension Worker {
     /// What shows the worker to its watchers; `nil` when it shall not be seen, or its broker has no way to them.
     static func monitor(
-        _ queue: JobQueue, _ handlers: JobHandlers, _ configuration: Configuration, concurrency: Int, _ slots: WorkerSlots, _ logger: Logger
+        _ queue: JobQueue, _ handlers: JobHandlers, _ configuration: Configuration, _ settings: WorkerSettings, _ slots: WorkerSlots,
+        _ logger: Logger
     ) -> WorkerMonitor? {
         guard let monitoring = configuration.monitoring else { return nil }
         guard let transport = monitoring.transport ?? (queue.broker as? any MonitoredBroker)?.monitorTransport else {
@@ -20,8 +21,6 @@ extension Worker {
         node.showsValues = monitoring.showsValues
         node.acceptsControl = monitoring.acceptsControl
         node.tasks = handlers.tasks
-        node.queues = Self.sourceQueues(queue, configuration)
-        node.concurrency = concurrency
         node.brokerFacts = transport.brokerFacts
         node.queueArguments = transport.queueArguments
         node.settings = [
@@ -29,10 +28,11 @@ extension Worker {
             "lease_seconds": .double(configuration.lease.fractionalSeconds), "maximum_losses": .integer(Int64(configuration.maximumLosses)),
             "grace_seconds": .double(configuration.grace.fractionalSeconds),
         ]
-        return WorkerMonitor(node, monitoring, transport, queue: queue, logger: logger) { [weak slots] effect in
+        return WorkerMonitor(node, settings, monitoring, transport, queue: queue, logger: logger) { [weak slots] effect in
             switch effect {
             case .terminate(let jobs): slots?.revoke(jobs)
             case .shutdown: slots?.shutdown()
+            case .apply(let settings): slots?.apply(settings)
             }
         }
     }

@@ -12,7 +12,11 @@ extension Worker {
     func process(_ delivery: Delivery, in slot: WorkerEngine.Slot) async {
         if let admission = await self.admission(of: delivery) {
             self.monitor?.received(slot, admission.message, delivery)
-            await self.runJob(admission, delivery, in: slot)
+            switch await self.slots.turn(slot, of: admission.message.task) {
+            case .begin: await self.runJob(admission, delivery, in: slot)
+            case .giveBack, .wait: await self.carryOut(.release, admission.message, delivery, runtime: .zero)
+            case .lost: await self.carryOut(.abandon, admission.message, delivery, runtime: .zero)
+            }
             self.monitor?.left(slot)
         }
         self.slots.settled(slot)
@@ -61,6 +65,10 @@ extension Worker {
 
     private func runJob(_ admission: Admission, _ delivery: Delivery, in slot: WorkerEngine.Slot) async {
         let (message, defaults) = (admission.message, admission.entry.defaults)
+        if let expires = message.expires, expires <= self.queue.time.utcNow() {
+            // While it waited for its turn.
+            return await self.revoke(delivery, message, task: message.task, .expired)
+        }
         if !delivery.isKnownAsStarted { await self.record(self.status(of: message, .started), of: message, delivery) }
         guard self.monitor?.begins(slot) ?? true else {
             return await self.revoke(delivery, message, task: message.task, .revoked)
@@ -68,8 +76,9 @@ extension Worker {
         self.queue.metrics.count(.started, task: message.task, queue: delivery.lease.queue)
         let begin = self.queue.time.now()
         let context = self.context(of: message, delivery)
+        let limits = self.slots.timeLimits(of: message.task) ?? .init(soft: defaults.softTimeLimit, hard: defaults.hardTimeLimit)
         let outcome = await self.slots.run(
-            slot, softLimit: message.softTimeLimit ?? defaults.softTimeLimit, hardLimit: message.hardTimeLimit ?? defaults.hardTimeLimit
+            slot, softLimit: message.softTimeLimit ?? limits.soft, hardLimit: message.hardTimeLimit ?? limits.hard
         ) {
             try await self.runHandler(admission, context)
         }

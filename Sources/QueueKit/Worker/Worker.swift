@@ -32,7 +32,8 @@ public import ServiceLifecycle
 /// task that runs the worker is a shutdown without grace.
 ///
 /// **Monitoring** is off unless ``Configuration/monitoring`` is set: then Flower lists the worker and its jobs, and `celery inspect` and
-/// `celery control` reach it. A job that was revoked does not begin; `shutdown` is a shutdown as above.
+/// `celery control` reach it. A job that was revoked does not begin; `shutdown` is a shutdown as above; concurrency, queues, rates and time
+/// limits change while it runs.
 ///
 /// A worker can be run once.
 public final class Worker: Service {
@@ -85,11 +86,13 @@ public final class Worker: Service {
         logger[metadataKey: "worker"] = "\(self.name)"
         self.logger = logger
         let limits = WorkerEngine.Limits(
-            concurrency: max(1, concurrency), lease: max(configuration.lease, .milliseconds(1)), grace: configuration.grace,
+            lease: max(configuration.lease, .milliseconds(1)), grace: configuration.grace,
             cancellationGrace: configuration.cancellationGrace)
-        let slots = WorkerSlots(limits: limits, broker: queue.broker, time: queue.time, logger: logger)
+        let queues = configuration.queues.isEmpty ? [queue.configuration.defaultQueue] : configuration.queues
+        let settings = WorkerSettings(concurrency: concurrency, queues: queues)
+        let slots = WorkerSlots(limits: limits, settings: settings, broker: queue.broker, time: queue.time, logger: logger)
         self.slots = slots
-        self.monitor = Self.monitor(queue, handlers, configuration, concurrency: limits.concurrency, slots, logger)
+        self.monitor = Self.monitor(queue, handlers, configuration, settings, slots, logger)
     }
 
     /// Takes and runs jobs until the worker is shut down; see the type for what shutting down means.
@@ -114,7 +117,7 @@ public final class Worker: Service {
     /// For tests and for programs that work off a queue and end. Do not use it beside ``run()``.
     @discardableResult public func drain(limit: Int = .max) async throws -> Int {
         var count = 0
-        while count < limit, let delivery = try await self.receive(limit: 1, waits: false).first {
+        while count < limit, let delivery = try await self.receive(limit: 1, from: self.slots.settings.queues, waits: false).first {
             guard let slot = self.slots.admit(delivery.lease) else {
                 try await self.queue.broker.release(delivery.lease)
                 return count
@@ -125,17 +128,11 @@ public final class Worker: Service {
         return count
     }
 
-    var sourceQueues: [String] { Self.sourceQueues(self.queue, self.configuration) }
-
-    static func sourceQueues(_ queue: JobQueue, _ configuration: Configuration) -> [String] {
-        configuration.queues.isEmpty ? [queue.configuration.defaultQueue] : configuration.queues
-    }
-
-    func receive(limit: Int, waits: Bool) async throws -> [Delivery] {
+    func receive(limit: Int, from queues: [String], waits: Bool) async throws -> [Delivery] {
         var request = ReceiveRequest(
-            queues: self.sourceQueues, limit: limit, lease: max(self.configuration.lease, .milliseconds(1)), owner: self.name,
-            waits: waits)
-        request.startsJobs = self.queue.states != nil
+            queues: queues, limit: limit, lease: max(self.configuration.lease, .milliseconds(1)), owner: self.name, waits: waits)
+        // Where rates are limited it may be long until a job begins.
+        request.startsJobs = self.queue.states != nil && self.slots.settings.rates.isEmpty
         return try await self.queue.broker.receive(request)
     }
 }

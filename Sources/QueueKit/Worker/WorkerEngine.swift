@@ -4,19 +4,25 @@ internal import ScaleCore
 /// and how a shutdown proceeds. A value: the shell reports what happened and carries out what is asked.
 ///
 /// A job holds a slot from the moment its message arrives until its fate is settled *and* its handler has ended. A handler that ignores
-/// its cancellation after the hard limit therefore keeps its slot: the number of handlers that run never exceeds the concurrency.
+/// its cancellation after the hard limit therefore keeps its slot: the number of handlers that run never exceeds the concurrency, but for
+/// those that ran already when it was lowered.
+///
+/// A job whose turn has not come, because its task's rate does not allow it or more messages came than there are slots now, waits in a
+/// line and holds none.
 struct WorkerEngine {
     /// Identifies a delivery within this worker.
     typealias Slot = UInt64
 
     struct Limits {
-        var concurrency: Int
         /// How long a lease lasts.
         var lease: Duration
         /// How long jobs may go on after shutdown has begun.
         var grace: Duration
         /// How long handlers may take to react to their cancellation after that.
         var cancellationGrace: Duration
+        /// How long a job waits here for its turn. Then it goes back to the broker, and comes again: a broker may take a message that is
+        /// held for too long for lost, as RabbitMQ does after half an hour.
+        var longestWait: Duration = .seconds(600)
     }
 
     enum Phase: Hashable {
@@ -37,11 +43,24 @@ struct WorkerEngine {
         case giveUpLease(Slot)
         case giveUpRevoked(Slot)
         case cancelForShutdown(Slot)
+        /// Give a job that waits for its turn back to the broker.
+        case giveBack(Slot)
+    }
+
+    /// What becomes of a job that may begin, as far as it is concerned.
+    enum Turn: Hashable {
+        case begin
+        case wait
+        case giveBack
+        /// It is somebody else's.
+        case lost
     }
 
     /// What the worker's loop shall do next.
     enum Step: Hashable {
         case receive(limit: Int)
+        /// See whether messages can be taken from this queue.
+        case tryQueue(String)
         case wait
         case stop
     }
@@ -54,7 +73,15 @@ struct WorkerEngine {
         case revocation
     }
 
+    private enum Stage {
+        case arrived
+        /// In the line of its task, at most until then.
+        case waiting(until: Instant)
+        case begun
+    }
+
     private struct Job {
+        var stage = Stage.arrived
         var leaseEnds: Instant
         var nextExtension: Instant
         var softLimit: Instant?
@@ -68,9 +95,11 @@ struct WorkerEngine {
         /// When there is something to do about this job.
         var deadline: Instant? {
             let lease = self.holdsLease && !self.isSettled ? min(self.nextExtension, self.leaseEnds) : .distantFuture
-            let earliest = min(lease, self.softLimit ?? .distantFuture, self.hardLimit ?? .distantFuture)
+            let earliest = min(lease, self.softLimit ?? .distantFuture, self.hardLimit ?? .distantFuture, self.waitEnds ?? .distantFuture)
             return earliest == .distantFuture ? nil : earliest
         }
+
+        var waitEnds: Instant? { if case .waiting(let until) = self.stage { until } else { nil } }
 
         /// Nothing that lies before `now` is ahead any more.
         mutating func passed(_ now: Instant, nextExtension: Instant) {
@@ -86,23 +115,32 @@ struct WorkerEngine {
     }
 
     private let limits: Limits
+    private(set) var settings: WorkerSettings
     private(set) var phase = Phase.running
     private var jobs: [Slot: Job] = [:]
+    private var waiting = WaitingJobs()
+    /// How many of the jobs have begun.
+    private var begun = 0
     /// Those of the jobs, each as ``change(_:_:)`` has left it.
     private var deadlines = Deadlines()
     private var lastSlot: Slot = 0
 
-    init(limits: Limits) {
+    init(limits: Limits, settings: WorkerSettings) {
         self.limits = limits
+        self.settings = settings
+        self.waiting.setRates(settings.rates)
     }
 
-    var occupiedSlots: Int { self.jobs.count }
+    var occupiedSlots: Int { self.jobs.count - self.waiting.count }
 
     func nextStep() -> Step {
         switch self.phase {
         case .running:
-            let free = self.limits.concurrency - self.jobs.count
-            return free > 0 ? .receive(limit: free) : .wait
+            if let queue = self.settings.candidates.first { return .tryQueue(queue) }
+            let free = self.settings.concurrency - self.occupiedSlots
+            // All that comes may have to wait.
+            let limit = min(free, self.settings.maximumWaiting - self.waiting.count)
+            return limit > 0 && !self.settings.queues.isEmpty ? .receive(limit: limit) : .wait
         case .draining, .cancelling: return self.jobs.isEmpty ? .stop : .wait
         case .stopped: return .stop
         }
@@ -120,6 +158,45 @@ struct WorkerEngine {
         case .draining, .cancelling, .stopped:
             return nil
         }
+    }
+
+    /// Other settings hold, unless they are older than those that do.
+    mutating func apply(_ settings: WorkerSettings) {
+        guard settings.revision > self.settings.revision else { return }
+        self.settings = settings
+        self.waiting.setRates(settings.rates)
+    }
+
+    /// A job of this task is ready to run. One that waits is told of its turn by ``takeTurns(at:)``, or that there is none by an effect.
+    mutating func askForTurn(_ slot: Slot, of task: String, at now: Instant) -> Turn {
+        guard self.holdsLease(slot, at: now) else { return .lost }
+        let task = ExactName(task)
+        if self.begun < self.settings.concurrency, !self.waiting.hasLine(of: task), self.waiting.takeTurn(of: task, at: now) {
+            self.begin(slot)
+            return .begin
+        }
+        guard self.phase == .running else { return .giveBack }
+        self.waiting.add(slot, of: task)
+        let end = now.advanced(by: self.limits.longestWait)
+        self.change(slot) { $0.stage = .waiting(until: end) }
+        return .wait
+    }
+
+    /// Those that waited and whose turn it is, first come first, as far as slots are free and their tasks' rates allow it.
+    mutating func takeTurns(at now: Instant) -> [Slot] {
+        var slots: [Slot] = []
+        while self.begun < self.settings.concurrency, let slot = self.waiting.next(at: now) {
+            self.begin(slot)
+            slots.append(slot)
+        }
+        return slots
+    }
+
+    var hasWaiting: Bool { self.waiting.count > 0 }
+
+    private mutating func begin(_ slot: Slot) {
+        self.begun += 1
+        self.change(slot) { $0.stage = .begun }
     }
 
     /// The handler is about to run: `false` when it must not, since the lease is lost or the shutdown's grace is over.
@@ -182,10 +259,12 @@ struct WorkerEngine {
         return .giveUpRevoked(slot)
     }
 
-    mutating func shutdown(at now: Instant) {
+    mutating func shutdown(at now: Instant) -> [Effect] {
         switch self.phase {
-        case .running: self.phase = .draining(until: now.advanced(by: self.limits.grace))
-        case .draining, .cancelling, .stopped: break
+        case .running:
+            self.phase = .draining(until: now.advanced(by: self.limits.grace))
+            return self.giveWaitingBack()
+        case .draining, .cancelling, .stopped: return []
         }
     }
 
@@ -194,7 +273,7 @@ struct WorkerEngine {
         switch self.phase {
         case .running, .draining:
             self.phase = .draining(until: now)
-            return self.tick(at: now)
+            return self.giveWaitingBack() + self.tick(at: now)
         case .cancelling, .stopped:
             return []
         }
@@ -206,7 +285,11 @@ struct WorkerEngine {
         guard !self.jobs.isEmpty, self.phase != .stopped else { return nil }
         let ofJobs = self.deadlines.earliest
         switch self.phase {
-        case .running, .stopped: return ofJobs
+        case .stopped: return ofJobs
+        case .running:
+            // While no slot is free nobody's turn comes by time alone.
+            guard self.waiting.count > 0, self.begun < self.settings.concurrency, let turn = self.waiting.earliest else { return ofJobs }
+            return ofJobs.map { min($0, turn) } ?? turn
         case .draining(let until), .cancelling(let until): return ofJobs.map { min($0, until) } ?? until
         }
     }
@@ -223,6 +306,10 @@ struct WorkerEngine {
                 effects.append(self.loseLease(slot))
                 continue
             }
+            if let end = job.waitEnds, end <= now {
+                effects.append(self.giveBack(slot))
+                continue
+            }
             if job.holdsLease, !job.isSettled, job.nextExtension <= now { extensions.append(slot) }
             if let limit = job.hardLimit, limit <= now {
                 effects.append(.giveUpAtHardLimit(slot))
@@ -234,6 +321,16 @@ struct WorkerEngine {
         if !extensions.isEmpty { effects.append(.extend(extensions)) }
         self.advancePhase(at: now, &effects)
         return effects
+    }
+
+    private mutating func giveWaitingBack() -> [Effect] {
+        self.waiting.removeAll().map { self.giveBack($0) }
+    }
+
+    private mutating func giveBack(_ slot: Slot) -> Effect {
+        self.waiting.remove(slot)
+        self.change(slot) { $0.stage = .arrived }
+        return .giveBack(slot)
     }
 
     private mutating func advancePhase(at now: Instant, _ effects: inout [Effect]) {
@@ -253,7 +350,9 @@ struct WorkerEngine {
     }
 
     private mutating func loseLease(_ slot: Slot) -> Effect {
+        self.waiting.remove(slot)
         self.change(slot) { job in
+            if case .waiting = job.stage { job.stage = .arrived }
             job.holdsLease = false
             job.softLimit = nil
             job.hardLimit = nil
@@ -269,6 +368,11 @@ struct WorkerEngine {
         body(&self.jobs.values[place])
         let job = self.jobs.values[place]
         if job.isSettled, !job.handlerRuns {
+            switch job.stage {
+            case .arrived: break
+            case .waiting: self.waiting.remove(slot)
+            case .begun: self.begun -= 1
+            }
             self.jobs.remove(at: place)
             self.deadlines.remove(slot)
         } else if let deadline = job.deadline {

@@ -11,6 +11,8 @@ final class WorkerSlots: Sendable {
         let lease: Lease
         var softLimit: Duration?
         var hardLimit: Duration?
+        /// Told when the job need not wait any longer to begin.
+        var turn: OneShot<WorkerEngine.Turn>?
         var outcome: OneShot<JobOutcome>?
         var handler: Task<Void, Never>?
         var isCancelled = false
@@ -38,12 +40,12 @@ final class WorkerSlots: Sendable {
     /// Raised when the loop may have something else to do.
     let changed = Signal()
 
-    init(limits: WorkerEngine.Limits, broker: any Broker, time: TimeSource, logger: Logger) {
+    init(limits: WorkerEngine.Limits, settings: WorkerSettings, broker: any Broker, time: TimeSource, logger: Logger) {
         self.broker = broker
         self.time = time
         self.logger = logger
         self.leaseDuration = limits.lease
-        self.state = Locked(State(engine: WorkerEngine(limits: limits)))
+        self.state = Locked(State(engine: WorkerEngine(limits: limits, settings: settings)))
         let alarm = Alarm(
             time,
             nextDeadline: { [weak self] in self?.state.withLock { $0.engine.nextDeadline } },
@@ -55,37 +57,74 @@ final class WorkerSlots: Sendable {
         self.alarm.withLock { $0 }?.refresh()
     }
 
-    /// Changes the state, and lets the alarm look again if its time may be another one now.
-    private func change<Result: Sendable>(_ body: (inout State) -> Result) -> Result {
-        let (result, concernsAlarm) = self.state.withLock { state in
+    /// Changes the state, lets those begin whose turn has come by that, and the alarm look again if its time may be another one now.
+    @discardableResult private func change<Result: Sendable>(_ body: (inout State) -> Result) -> Result {
+        let (result, turns, concernsAlarm) = self.state.withLock { state in
             let before = state.engine.nextDeadline
             let result = body(&state)
-            return (result, Alarm.isConcerned(by: before, state.engine.nextDeadline))
+            let turns = self.takeTurns(&state)
+            return (result, turns, Alarm.isConcerned(by: before, state.engine.nextDeadline))
         }
+        for turn in turns { turn.set(.begin) }
         if concernsAlarm { self.deadlinesChanged() }
         return result
     }
 
-    // MARK: The loop
-
-    func nextStep() -> WorkerEngine.Step {
-        self.state.withLock { $0.engine.nextStep() }
+    private func takeTurns(_ state: inout State) -> [OneShot<WorkerEngine.Turn>] {
+        guard state.engine.hasWaiting else { return [] }
+        return state.engine.takeTurns(at: self.time.now()).compactMap { state.running[$0]?.turn }
     }
 
-    /// Remembers the task that waits for messages, so that a shutdown can end the wait.
-    func isReceiving(with task: Task<[Delivery], any Error>?) {
-        let mayReceive = self.state.withLock { state in
+    // MARK: The loop
+
+    /// What to do, and by which settings.
+    func nextStep() -> (WorkerEngine.Step, WorkerSettings) {
+        self.state.withLock { ($0.engine.nextStep(), $0.engine.settings) }
+    }
+
+    var settings: WorkerSettings { self.state.withLock { $0.engine.settings } }
+
+    /// The limits that watchers have given a task; `nil`: its own ones.
+    func timeLimits(of task: String) -> WorkerSettings.TimeLimits? {
+        self.state.withLock { $0.engine.settings.timeLimits(of: task) }
+    }
+
+    /// Remembers the task that waits for messages, so that a shutdown or other settings than those by which it asks can end the wait.
+    func isReceiving(with task: Task<[Delivery], any Error>, by settings: WorkerSettings) {
+        let isObsolete = self.state.withLock { state in
             state.receiving = task
-            return state.mayReceive
+            return !state.mayReceive || state.engine.settings.revision != settings.revision
         }
-        if !mayReceive { task?.cancel() }
+        if isObsolete { task.cancel() }
+    }
+
+    func isNotReceiving() {
+        self.state.withLock { $0.receiving = nil }
+    }
+
+    /// From now on the worker follows these settings. Jobs that run are not touched.
+    func apply(_ settings: WorkerSettings) {
+        let (old, new, receiving) = self.change { state in
+            let old = state.engine.settings
+            state.engine.apply(settings)
+            return (old, state.engine.settings, state.receiving)
+        }
+        // It asks for as many, and from where, as was right before.
+        receiving?.cancel()
+        self.changed.raise()
+        guard let broker = self.broker as? any PrefetchingBroker else { return }
+        let left = old.queues.filter { !new.includes($0) }
+        let isSmaller = new.concurrency < old.concurrency
+        guard isSmaller || !left.isEmpty else { return }
+        Task {
+            for queue in left { await broker.leave(queue) }
+            if isSmaller { await broker.fetchLess() }
+        }
     }
 
     func shutdown() {
         let now = self.time.now()
-        self.stopReceiving {
-            $0.shutdown(at: now); return []
-        }
+        self.stopReceiving { $0.shutdown(at: now) }
     }
 
     func shutdownNow() {
@@ -113,6 +152,21 @@ final class WorkerSlots: Sendable {
             state.running[slot] = Running(lease: lease)
             return slot
         }
+    }
+
+    /// Returns when a job of this task may begin, or shall not.
+    func turn(_ slot: Slot, of task: String) async -> WorkerEngine.Turn {
+        let now = self.time.now()
+        let later = OneShot<WorkerEngine.Turn>()
+        let answer = self.change { state in
+            let answer = state.engine.askForTurn(slot, of: task, at: now)
+            if answer == .wait { state.note(slot) { $0.turn = later } }
+            return answer
+        }
+        guard answer == .wait else { return answer }
+        // It holds no slot any more.
+        self.changed.raise()
+        return await later.value()
     }
 
     /// Runs `handler` in a task that limits, shutdown and the loss of the lease can cancel, and returns how it ended, or was given up.
@@ -196,7 +250,7 @@ final class WorkerSlots: Sendable {
 
     private func tick() {
         let now = self.time.now()
-        self.perform(self.state.withLock { $0.engine.tick(at: now) })
+        self.perform(self.change { $0.engine.tick(at: now) })
         self.changed.raise()
     }
 
@@ -206,10 +260,18 @@ final class WorkerSlots: Sendable {
             case .extend(let slots): self.extend(slots)
             case .cancelAtSoftLimit(let slot), .cancelForShutdown(let slot): self.cancelHandler(slot)
             case .giveUpAtHardLimit(let slot): self.giveUp(slot) { .exceededHardLimit($0.hardLimit ?? .zero) }
-            case .giveUpLease(let slot): self.giveUp(slot) { _ in .lostLease }
+            case .giveUpLease(let slot):
+                self.answer(slot, .lost)
+                self.giveUp(slot) { _ in .lostLease }
+            case .giveBack(let slot): self.answer(slot, .giveBack)
             case .giveUpRevoked(let slot): self.giveUp(slot) { _ in .revoked }
             }
         }
+    }
+
+    /// Tells a job that waits for its turn that there is none.
+    private func answer(_ slot: Slot, _ turn: WorkerEngine.Turn) {
+        self.state.withLock { $0.running[slot]?.turn }?.set(turn)
     }
 
     private func cancelHandler(_ slot: Slot) {

@@ -23,7 +23,7 @@ public import ScaleCore
 /// over a connection of its own.
 ///
 /// **Losses** are counted on classic queues in a header that a message gets when it comes back, on quorum queues by RabbitMQ.
-public final class RabbitMQBroker: Broker, MonitoredBroker {
+public final class RabbitMQBroker: Broker, MonitoredBroker, PrefetchingBroker {
     /// The type with which queues are declared. All who use a queue must agree.
     public enum QueueKind: Hashable, Sendable {
         case classic
@@ -128,6 +128,14 @@ public final class RabbitMQBroker: Broker, MonitoredBroker {
     public func receive(_ request: ReceiveRequest) async throws -> [Delivery] {
         for queue in request.queues { try QueueName.validate(queue) }
         return try await self.consumer.receive(request)
+    }
+
+    package func leave(_ queue: String) async {
+        await self.consumer.stopConsuming(queue)
+    }
+
+    package func fetchLess() async {
+        await self.consumer.resetPrefetch()
     }
 
     public func acknowledge(_ lease: Lease) async throws {

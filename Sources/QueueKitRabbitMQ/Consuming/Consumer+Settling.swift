@@ -83,6 +83,15 @@ extension Consumer {
         self.recover()
     }
 
+    /// Has as many messages sent ahead as those who ask from now on need, and not as whoever asked for most. What is here goes back.
+    func resetPrefetch() async {
+        let queues = self.desk.state.withLock { state in
+            state.prefetch = self.configuration.initialPrefetch
+            return Array(state.queues.values)
+        }
+        for queue in queues { await self.stopConsuming(queue) }
+    }
+
     /// Ends all consumers and lets others have what no worker has.
     func giveBackWaiting(until deadline: Instant) async {
         let (connection, tags) = self.desk.state.withLock { ($0.link?.connection, Array($0.queues.keys)) }

@@ -12,6 +12,9 @@ final class Consumer: Sendable {
         var prefetch: Int?
         /// How long messages wait here for a worker before they are given back.
         var patience: Duration
+
+        /// Before anybody has asked for messages. 0 is none yet.
+        var initialPrefetch: Int { min(max(self.prefetch ?? 0, 0), 65_535) }
     }
 
     struct Link: Sendable {
@@ -55,6 +58,7 @@ final class Consumer: Sendable {
         }
     }
 
+    let configuration: Configuration
     let open: AMQPOpener
     let topology: QueueTopology
     let time: TimeSource
@@ -70,13 +74,14 @@ final class Consumer: Sendable {
         topology: QueueTopology, configuration: Configuration, time: TimeSource, logger: Logger, open: @escaping AMQPOpener,
         republish: @escaping @Sendable (DeliveryLedger.Item) async throws -> Void
     ) {
+        self.configuration = configuration
         self.open = open
         self.topology = topology
         self.time = time
         self.logger = logger
         self.republish = republish
         let ledger = DeliveryLedger(startingAt: time.utcNow(), patience: configuration.patience)
-        let desk = ReceiverDesk(State(ledger: ledger, prefetch: min(max(configuration.prefetch ?? 0, 0), 65_535)))
+        let desk = ReceiverDesk(State(ledger: ledger, prefetch: configuration.initialPrefetch))
         self.desk = desk
         let alarm = Alarm(
             time, nextDeadline: { desk.state.withLock { $0.ledger.nextDeadline } }, fire: { [weak self] in self?.tick() })

@@ -22,6 +22,10 @@ struct FlowerTests {
         }
     }
 
+    private static func size(_ flower: Flower) async throws -> JSONValue? {
+        try await Self.details(flower)["stats"]?.objectValue?["pool"]?.objectValue?["max-concurrency"]
+    }
+
     private static func waitForState(_ state: String, of id: JobID, _ flower: Flower) async throws -> JSONObject {
         try await eventually("Flower shows the task as \(state)") {
             let task = try await flower.get("/api/task/info/\(id)").json
@@ -60,6 +64,47 @@ struct FlowerTests {
                 }
                 #expect(try await flower.get("/worker/\(Self.node)").body.contains("swift.sum"))
                 #expect(try await flower.get("/task/\(good.id)").body.contains("swift.sum"))
+            }
+        }
+    }
+
+    @Test func `Flower's buttons change the pool, the queues and a task's limits`() async throws {
+        try await WatchedWorker.with { worker in
+            try await Flower.with(worker.host) { flower in
+                try await Self.waitForWorker(flower)
+                _ = try await Self.details(flower)
+                let node = Self.node
+                #expect(
+                    try await flower.post("/api/worker/pool/grow/\(node)?n=2").json["message"]?.stringValue
+                        == "Growing '\(node)' worker's pool by 2")
+                try await eventually("Flower shows the size") { try await Self.size(flower) == 6 }
+                #expect(try await flower.post("/api/worker/pool/shrink/\(node)?n=3").status == 200)
+                try await eventually("Flower shows the size") { try await Self.size(flower) == 3 }
+                let shrunk = try await flower.post("/api/worker/pool/shrink/\(node)?n=3")
+                #expect(shrunk.status == 403)
+                #expect(shrunk.body.contains("Can't shrink pool"), "\(shrunk.body)")
+                let scaled = try await flower.post("/api/worker/pool/autoscale/\(node)?min=1&max=9")
+                #expect(scaled.status == 403)
+                #expect(scaled.body.contains("Autoscale not enabled"), "\(scaled.body)")
+
+                #expect(
+                    try await flower.post("/api/worker/queue/add-consumer/\(node)?queue=mails").json["message"]?.stringValue
+                        == "add consumer mails")
+                let mail = try await worker.queue.enqueue(WatchedWorker.Sum(x: 1, y: 2), options: EnqueueOptions(queue: "mails"))
+                #expect(try await mail.value(timeout: .seconds(30)) == 3)
+                try await eventually("Flower shows the queue") { try await Self.details(flower)["active_queues"]?.arrayValue?.count == 2 }
+                #expect(
+                    try await flower.post("/api/worker/queue/cancel-consumer/\(node)?queue=mails").json["message"]?.stringValue
+                        == "no longer consuming from mails")
+                try await eventually("Flower shows the queue") { try await Self.details(flower)["active_queues"]?.arrayValue?.count == 1 }
+
+                let limited = try await flower.post("/api/task/rate-limit/swift.sum?ratelimit=1/h&workername=\(node)")
+                #expect(limited.json["message"]?.stringValue == "new rate limit set successfully", "\(limited.body)")
+                let bad = try await flower.post("/api/task/rate-limit/swift.sum?ratelimit=often&workername=\(node)")
+                #expect(bad.status == 403)
+                #expect(bad.body.contains("Invalid rate limit string"), "\(bad.body)")
+                let timed = try await flower.post("/api/task/timeout/swift.sum?soft=30&hard=60&workername=\(node)")
+                #expect(timed.json["message"]?.stringValue == "time limits set successfully", "\(timed.body)")
             }
         }
     }

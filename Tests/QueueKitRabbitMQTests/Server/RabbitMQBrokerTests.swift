@@ -211,6 +211,51 @@ struct RabbitMQBrokerTests {
         }
     }
 
+    /// What another broker of the same server can have at once, up to so many; all of it is acknowledged.
+    private static func count(of limit: Int, from host: RabbitMQVirtualHost) async throws -> Int {
+        let other = try RabbitMQBroker(host.url)
+        let count = Locked(0)
+        try await eventually("\(limit) messages, of which \(count.withLock { $0 }) came") {
+            for delivery in try await other.receive(Self.request(waits: false, limit: limit)) {
+                try expectEqual(delivery.losses, 0, "losses")
+                try await other.acknowledge(delivery.lease)
+                count.withLock { $0 += 1 }
+            }
+            return count.withLock { $0 } >= limit
+        }
+        await other.shutdown()
+        return count.withLock { $0 }
+    }
+
+    @Test func `what was sent ahead goes back, without a loss, when a worker leaves its queue`() async throws {
+        try await Self.with({ $0.idlePatience = .seconds(3600) }) { broker, host in
+            for number in 1...5 { try await broker.publish(Self.message(number), to: Self.queue, notBefore: nil) }
+            let held = try #require(try await broker.receive(Self.request()).first)
+            await broker.leave(Self.queue)
+            #expect(try await Self.count(of: 4, from: host) == 4)
+            try await broker.acknowledge(held.lease)
+            // And it comes again to whoever asks again, or waits.
+            let waiting = PendingCall("receive") { try await broker.receive(Self.request()) }
+            await broker.leave(Self.queue)
+            try await broker.publish(Self.message(6), to: Self.queue, notBefore: nil)
+            #expect(try await waiting.value().first?.message.headers["number"] == 6)
+        }
+    }
+
+    @Test func `fewer messages are sent ahead to workers that became smaller`() async throws {
+        try await Self.with({ $0.idlePatience = .seconds(3600) }) { broker, host in
+            try await broker.publish(Self.message(0), to: Self.queue, notBefore: nil)
+            let held = try #require(try await broker.receive(Self.request(limit: 50)).first)
+            for number in 1...60 { try await broker.publish(Self.message(number), to: Self.queue, notBefore: nil) }
+            await broker.fetchLess()
+            // Of which it may have 16 ahead.
+            let next = try #require(try await broker.receive(Self.request()).first)
+            #expect(try await Self.count(of: 44, from: host) >= 44)
+            try await broker.acknowledge(held.lease)
+            try await broker.acknowledge(next.lease)
+        }
+    }
+
     @Test(arguments: [RabbitMQBroker.QueueKind.classic, .quorum])
     func `a shutdown is no loss for messages that no worker had`(_ kind: RabbitMQBroker.QueueKind) async throws {
         try await Self.with({ $0.queueKind = kind }) { second, host in

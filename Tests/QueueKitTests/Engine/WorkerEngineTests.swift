@@ -6,7 +6,9 @@ import Testing
 
 @Suite struct WorkerEngineTests {
     private static let limits = WorkerEngine.Limits(
-        concurrency: 2, lease: .seconds(30), grace: .seconds(20), cancellationGrace: .seconds(5))
+        lease: .seconds(30), grace: .seconds(20), cancellationGrace: .seconds(5))
+
+    private static let settings = WorkerSettings(concurrency: 2, queues: ["celery"])
 
     private static func at(_ seconds: Int) -> Instant { Instant(nanoseconds: Int64(seconds) * 1_000_000_000) }
 
@@ -15,13 +17,13 @@ import Testing
     }
 
     @Test func `a worker at rest has no deadline and wants as many messages as it has slots`() {
-        let engine = WorkerEngine(limits: Self.limits)
+        let engine = WorkerEngine(limits: Self.limits, settings: Self.settings)
         #expect(engine.nextDeadline == nil)
         #expect(engine.nextStep() == .receive(limit: 2))
     }
 
     @Test func `a job is called off while its handler runs, and only then; its limits are over and its slot is not free yet`() throws {
-        var engine = WorkerEngine(limits: Self.limits)
+        var engine = WorkerEngine(limits: Self.limits, settings: Self.settings)
         let slot = try Self.admit(&engine, at: 0)
         #expect(engine.revoke(slot) == nil)
         _ = engine.handlerStarts(slot, softLimit: .seconds(1), hardLimit: .seconds(2), at: Self.at(0))
@@ -36,7 +38,7 @@ import Testing
     }
 
     @Test func `a job whose lease is lost cannot be called off`() throws {
-        var engine = WorkerEngine(limits: Self.limits)
+        var engine = WorkerEngine(limits: Self.limits, settings: Self.settings)
         let slot = try Self.admit(&engine, at: 0)
         _ = engine.handlerStarts(slot, softLimit: nil, hardLimit: nil, at: Self.at(0))
         _ = engine.leaseRefused(slot)
@@ -44,7 +46,7 @@ import Testing
     }
 
     @Test func `a slot is free again when the message is settled and the handler has ended`() throws {
-        var engine = WorkerEngine(limits: Self.limits)
+        var engine = WorkerEngine(limits: Self.limits, settings: Self.settings)
         let first = try Self.admit(&engine, at: 0)
         let second = try Self.admit(&engine, at: 0)
         #expect(engine.nextStep() == .wait)
@@ -60,7 +62,7 @@ import Testing
     }
 
     @Test func `leases are extended at every third, and given up at nine tenths without success`() throws {
-        var engine = WorkerEngine(limits: Self.limits)
+        var engine = WorkerEngine(limits: Self.limits, settings: Self.settings)
         let slot = try Self.admit(&engine, at: 0)
         #expect(engine.nextDeadline == Self.at(10))
         #expect(engine.tick(at: Self.at(9)) == [])
@@ -76,7 +78,7 @@ import Testing
     }
 
     @Test func `a refused extension gives the lease up once`() throws {
-        var engine = WorkerEngine(limits: Self.limits)
+        var engine = WorkerEngine(limits: Self.limits, settings: Self.settings)
         let slot = try Self.admit(&engine, at: 0)
         #expect(engine.leaseRefused(slot) == .giveUpLease(slot))
         #expect(engine.leaseRefused(slot) == nil)
@@ -86,7 +88,7 @@ import Testing
     }
 
     @Test func `an extension that is refused after the message was settled says nothing`() throws {
-        var engine = WorkerEngine(limits: Self.limits)
+        var engine = WorkerEngine(limits: Self.limits, settings: Self.settings)
         let slot = try Self.admit(&engine, at: 0)
         _ = engine.handlerStarts(slot, softLimit: nil, hardLimit: nil, at: Self.at(0))
         engine.settled(slot)
@@ -94,7 +96,7 @@ import Testing
     }
 
     @Test func `limits pass in order, and the hard one alone when both are due`() throws {
-        var engine = WorkerEngine(limits: Self.limits)
+        var engine = WorkerEngine(limits: Self.limits, settings: Self.settings)
         let slot = try Self.admit(&engine, at: 0)
         _ = engine.handlerStarts(slot, softLimit: .seconds(2), hardLimit: .seconds(4), at: Self.at(0))
         #expect(engine.nextDeadline == Self.at(2))
@@ -108,10 +110,10 @@ import Testing
     }
 
     @Test func `a shutdown drains, cancels and stops, each in its time`() throws {
-        var engine = WorkerEngine(limits: Self.limits)
+        var engine = WorkerEngine(limits: Self.limits, settings: Self.settings)
         let slot = try Self.admit(&engine, at: 0)
         _ = engine.handlerStarts(slot, softLimit: nil, hardLimit: nil, at: Self.at(0))
-        engine.shutdown(at: Self.at(1))
+        _ = engine.shutdown(at: Self.at(1))
         #expect(engine.phase == .draining(until: Self.at(21)))
         #expect(engine.admit(at: Self.at(2)) == nil)
         #expect(engine.nextStep() == .wait)
@@ -119,7 +121,7 @@ import Testing
         engine.extended(slot, requestedAt: Self.at(10))
         #expect(engine.tick(at: Self.at(21)).contains(.cancelForShutdown(slot)))
         #expect(engine.phase == .cancelling(until: Self.at(26)))
-        engine.shutdown(at: Self.at(22))
+        _ = engine.shutdown(at: Self.at(22))
         #expect(engine.phase == .cancelling(until: Self.at(26)), "a second shutdown changes nothing")
         _ = engine.tick(at: Self.at(26))
         #expect(engine.phase == .stopped)
@@ -127,7 +129,7 @@ import Testing
     }
 
     @Test func `a worker that has stopped extends no lease of what it left behind`() throws {
-        var engine = WorkerEngine(limits: Self.limits)
+        var engine = WorkerEngine(limits: Self.limits, settings: Self.settings)
         let slot = try Self.admit(&engine, at: 0)
         _ = engine.handlerStarts(slot, softLimit: nil, hardLimit: nil, at: Self.at(0))
         _ = engine.shutdownNow(at: Self.at(1))
@@ -138,15 +140,15 @@ import Testing
     }
 
     @Test func `an idle worker stops at once`() {
-        var engine = WorkerEngine(limits: Self.limits)
-        engine.shutdown(at: Self.at(0))
+        var engine = WorkerEngine(limits: Self.limits, settings: Self.settings)
+        _ = engine.shutdown(at: Self.at(0))
         #expect(engine.nextStep() == .stop)
     }
 
     /// Random events in random order: whatever happens, the invariants hold.
     @Test func `no schedule breaks the rules`() async throws {
         try await withSeeds(300) { random in
-            var engine = WorkerEngine(limits: Self.limits)
+            var engine = WorkerEngine(limits: Self.limits, settings: Self.settings)
             var now = Self.at(0)
             var handlers: Set<WorkerEngine.Slot> = []
             var unsettled: Set<WorkerEngine.Slot> = []
@@ -184,7 +186,7 @@ import Testing
                         try expect(givenUp.insert(slot).inserted, "given up twice")
                     }
                 case 7 where Int.random(in: 0..<40, using: &random) == 0:
-                    engine.shutdown(at: now)
+                    _ = engine.shutdown(at: now)
                     isShuttingDown = true
                 default:
                     now = now.advanced(by: .milliseconds(Int.random(in: 0..<6_000, using: &random)))
@@ -194,6 +196,7 @@ import Testing
                         case .cancelAtSoftLimit(let slot), .giveUpAtHardLimit(let slot), .cancelForShutdown(let slot),
                             .giveUpRevoked(let slot):
                             try expect(handlers.contains(slot), "a handler that does not run was cancelled")
+                        case .giveBack: throw TestFailure("nobody waits for a turn")
                         case .extend(let slots):
                             try expect(
                                 unsettled.isSuperset(of: slots) && givenUp.isDisjoint(with: slots), "somebody else's lease was extended")

@@ -15,11 +15,11 @@ struct MonitorWorld {
         var node = MonitorNode(address: Self.address, processID: 15_894, heartbeat: .seconds(2))
         node.ticket = "ours"
         node.tasks = ["proj.add", "proj.send"]
-        node.queues = ["celery", "mails"]
-        node.concurrency = 3
         node.brokerFacts = ["transport": "amqp", "hostname": "rabbit"]
         configure(&node)
-        self.engine = MonitorEngine(node, sendsTaskEvents: sendsTaskEvents, bufferedEvents: bufferedEvents, startedAt: self.now)
+        self.engine = MonitorEngine(
+            node, WorkerSettings(concurrency: 3, queues: ["celery", "mails"]), sendsTaskEvents: sendsTaskEvents,
+            bufferedEvents: bufferedEvents, startedAt: self.now)
     }
 
     static func message(_ text: String, clock: JSONValue? = 1) -> Message {

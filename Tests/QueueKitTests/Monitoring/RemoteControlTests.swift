@@ -7,7 +7,7 @@ import Testing
 @Suite struct RemoteControlTests {
     @Test func `an unknown method is an error in Python's words`() {
         var world = MonitorWorld()
-        #expect(world.ask("pool_grow") == ["error": "KeyError('pool_grow')"])
+        #expect(world.ask("pool_party") == ["error": "KeyError('pool_party')"])
     }
 
     @Test func `active lists the jobs that run, reserved those that have not begun`() throws {
