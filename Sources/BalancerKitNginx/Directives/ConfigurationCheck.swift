@@ -166,7 +166,7 @@ struct ConfigurationCheck {
     /// Directives whose arguments are expanded, among those that the embedded proxy can meet.
     private static let expands: Set<String> = [
         "proxy_set_header", "proxy_pass", "add_header", "return", "rewrite", "set", "root", "alias", "try_files", "limit_req_zone",
-        "limit_conn_zone", "hash", "proxy_cache_key",
+        "limit_conn_zone", "hash", "proxy_cache_key", "expires",
     ]
 
     private static func defined(by node: NginxSyntaxTree.Node) -> [String] {

@@ -258,9 +258,9 @@ enum DirectiveTable {
         access_log hslix 1+ any* -
         log_format h 2+ any* -
         open_log_file_cache hsl 1234 any -
-        add_header hsli 23 any* !
+        add_header hsli 23 any* +
         add_trailer hsli 23 any* !
-        expires hsli 12 any -
+        expires hsli 12 any +
         index hsl 1+ any* +
         autoindex hsl 1 flag -
         autoindex_exact_size hsl 1 flag -

@@ -65,8 +65,15 @@ extension ValueCheck {
         case "server_name": try self.checkNames()
         case "proxy_set_header", "add_header":
             for argument in self.statement.arguments { _ = try VariableNames.inside(argument.bytes, at: self.statement.place) }
+            try self.checkAlways()
+        case "expires": _ = try ExpiryArguments(self.statement)
         default: break
         }
+    }
+
+    private func checkAlways() throws(NginxError) {
+        guard self.name == "add_header", self.statement.words.count == 4, self.statement.words[3].text != "always" else { return }
+        throw self.error("invalid parameter \"\(self.statement.words[3].text)\"")
     }
 
     private func checkConnections() throws(NginxError) {

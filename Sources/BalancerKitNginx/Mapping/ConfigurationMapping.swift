@@ -54,6 +54,7 @@ struct ConfigurationMapping {
         for server in group.servers { servers.append(try self.mapServer(server.block, port: group.port)) }
         let usual = group.defaultIndex
         var proxy = ProxyConfiguration(routes: servers[usual].routes)
+        proxy.responses = servers[usual].responses
         try self.map(group, to: &proxy)
         try self.mapProcess(to: &proxy)
         try self.mapUsualServer(servers[usual], to: &proxy)

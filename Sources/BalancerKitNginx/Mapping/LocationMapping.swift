@@ -21,7 +21,7 @@ extension ConfigurationMapping {
         in block: Int, _ place: LocationPlace, depth: Int, _ forwarding: inout [(block: Int, proxyHost: String)]
     ) throws(NginxError) -> [ProxyRoute] {
         var routes: [ProxyRoute] = []
-        var redirected: [String] = []
+        var redirected: [ProxyRoute] = []
         for index in self.scope.own("location", in: block) {
             let node = self.scope.node(index)
             guard depth < Self.deepest else {
@@ -29,16 +29,17 @@ extension ConfigurationMapping {
             }
             guard let route = try self.route(index, place, depth: depth, &forwarding) else { continue }
             if route.expression == nil, route.prefix.count > 1, route.prefix.hasSuffix("/"), case .forward = route.action {
-                redirected.append(route.prefix)
+                redirected.append(route)
             }
             routes.append(route)
         }
-        for prefix in redirected { routes += try self.redirection(to: prefix, besides: routes) }
+        for route in redirected { routes += try self.redirection(to: route, besides: routes) }
         return routes
     }
 
     /// Where requests to `/a/` are forwarded, nginx redirects `/a` there, unless that is a location of its own.
-    private func redirection(to prefix: String, besides routes: [ProxyRoute]) throws(NginxError) -> [ProxyRoute] {
+    private func redirection(to target: ProxyRoute, besides routes: [ProxyRoute]) throws(NginxError) -> [ProxyRoute] {
+        let prefix = target.prefix
         let path = String(prefix.dropLast())
         guard !routes.contains(where: { $0.expression == nil && $0.prefix == path }) else { return [] }
         do {
@@ -46,6 +47,7 @@ extension ConfigurationMapping {
             answer.makesLocationAbsolute = true
             var route = ProxyRoute(prefix: path, action: .answer(answer))
             route.isExact = true
+            route.responses = target.responses
             return [route]
         } catch {
             throw .unsupported("the location \"\(prefix)\" cannot be redirected to: \(error.message)", at: nil)
@@ -86,6 +88,7 @@ extension ConfigurationMapping {
         inner.isFirm = match.kind == .firmPrefix
         inner.expression = expression
         try self.mapAction(index, match, place, to: &inner, &forwarding)
+        inner.responses = try self.responses(ofLocation: index, place)
         // nginx returns before it looks at limits.
         if self.scope.own("return", in: index).isEmpty { inner.limits = try self.limits(index) }
         inner.routes = try self.routes(in: index, place, depth: depth + 1, &forwarding)

@@ -8,6 +8,8 @@ struct MappedServer {
     var routes: [ProxyRoute]
     /// Locations that forward, and what `$proxy_host` is in them.
     var forwarding: [(block: Int, proxyHost: String)]
+    /// What its responses get, unless a location says otherwise.
+    var responses = ResponseSettings()
 }
 
 extension ConfigurationMapping {
@@ -20,14 +22,15 @@ extension ConfigurationMapping {
         }
         let names = try self.names(of: server)
         let place = LocationPlace(names: names, port: port)
+        let responses = try self.responses(ofServer: server, place)
         if let node = self.scope.own("return", in: server).first.map(self.scope.node) {
             for index in self.scope.own("location", in: server) {
                 self.report.hasNoEffect(self.scope.node(index), "the server answers before a location is looked for")
             }
             let route = ProxyRoute(prefix: "/", action: try self.answer(node, in: server, place))
-            return MappedServer(block: server, names: names, routes: [route], forwarding: [])
+            return MappedServer(block: server, names: names, routes: [route], forwarding: [], responses: responses)
         }
-        var mapped = MappedServer(block: server, names: names, routes: [], forwarding: [])
+        var mapped = MappedServer(block: server, names: names, routes: [], forwarding: [], responses: responses)
         mapped.routes = try self.routes(in: server, place, depth: 0, &mapped.forwarding)
         let takesAll = mapped.routes.contains { $0.prefix == "/" && $0.expression == nil && !$0.isExact }
         return takesAll ? mapped : try self.serverOfFiles(mapped, place)
@@ -86,7 +89,9 @@ extension ConfigurationMapping {
                 // Names of an empty list of routes lead to the default server.
                 if hasMasks { proxy.hosts.append(ProxyHost(names: own, routes: [])) }
             } else {
-                proxy.hosts.append(ProxyHost(names: own, routes: server.routes))
+                var host = ProxyHost(names: own, routes: server.routes)
+                host.responses = Self.responses(server.responses, besides: servers[usual].responses)
+                proxy.hosts.append(host)
             }
         }
     }

@@ -65,6 +65,7 @@ struct LocationRendering {
     private func write(
         _ route: ProxyRoute, _ name: String?, within inherited: Inherited, to writer: inout DirectiveWriter
     ) throws(NginxError) {
+        try ResponseRendering.write(route.responses, to: &writer)
         try ZoneRendering.write(route.limits, suffix: self.suffix, to: &writer)
         switch route.action {
         case .refuse, .close, .answer:

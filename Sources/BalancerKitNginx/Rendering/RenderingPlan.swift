@@ -89,6 +89,8 @@ struct RenderingPlan {
         writer.write(["server_name"] + self.serverNames(host))
         try TLSRendering(self.proxy).write(host, to: &writer)
         try self.writeSettings(to: &writer)
+        // nginx's servers have nothing from one another.
+        try ResponseRendering.write(host?.responses.within(self.proxy.responses) ?? self.proxy.responses, to: &writer)
         let locations = LocationRendering(self.proxy, suffix: self.suffix)
         try locations.write(host?.routes ?? self.proxy.routes, &names, to: &writer)
         if !Self.takesAll(host?.routes ?? self.proxy.routes) {

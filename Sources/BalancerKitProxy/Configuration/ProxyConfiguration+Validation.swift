@@ -19,9 +19,11 @@ extension ProxyConfiguration {
         try self.timeouts.validate()
         try self.forwarding.validate()
         guard self.clientKeepAlive.requests >= 1 else { throw .invalid("clientKeepAlive.requests", "must be at least 1") }
+        try self.responses.validate()
         for route in self.routes { try route.validate(depth: 0) }
         for host in self.hosts {
             guard !host.names.isEmpty else { throw .invalid("hosts", "a host has at least one name") }
+            try host.responses.validate()
             for route in host.routes { try route.validate(depth: 0) }
         }
         _ = try HostTable(self.hosts.map(\.names))
@@ -146,6 +148,7 @@ extension ProxyRoute {
         for route in self.routes { try route.validate(depth: depth + 1) }
         guard self.prefix.hasPrefix("/") else { throw .invalid("routes", "a prefix begins with a slash: \(self.prefix.prefix(60))") }
         try self.validateForwarding()
+        try self.responses.validate()
         switch self.action {
         case .files(let files): try files.validate()
         case .refuse(let status):

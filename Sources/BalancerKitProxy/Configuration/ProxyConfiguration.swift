@@ -26,6 +26,9 @@ public struct ProxyConfiguration: Sendable {
     /// Routes for requests to certain hosts: nginx's `server`s by name. The `default_server` is ``routes``.
     public var hosts: [ProxyHost] = []
 
+    /// What responses get, unless a route or host says otherwise. Answers to what is no HTTP, and to paths that no route takes, get it as well.
+    public var responses = ResponseSettings()
+
     /// TLS on the listening address; nil is plain HTTP.
     public var tls: ProxyTLS?
 

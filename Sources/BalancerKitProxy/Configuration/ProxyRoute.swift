@@ -39,6 +39,8 @@ public struct ProxyRoute: Sendable {
     /// Fields that the upstream gets: nginx's `proxy_set_header`. They come before all others, and replace the client's of the same names
     /// and the proxy's own (Host, X-Real-IP, X-Forwarded-*). Those that frame a message or belong to one connection cannot be set.
     public var requestFields: [RequestField] = []
+    /// What responses get, whatever the action is.
+    public var responses = ResponseSettings()
     /// How large bodies may be; nil is ``ProxyLimits/bodyLength``.
     public var bodyLimit: BodyLimit?
     /// How many requests are let through, and how many at the same time; whatever the action is.

@@ -15,6 +15,8 @@ struct FileAnswer: Sendable {
 
     /// The body's length, also where it is not sent.
     private(set) var length: Int64 = 0
+    /// The second of the file's last change.
+    private(set) var modified: Int64 = 0
 
     private init(status: Int, _ fields: String, _ body: [Piece] = []) {
         self.status = status
@@ -32,6 +34,7 @@ struct FileAnswer: Sendable {
     ///   - name: of the file, for its type.
     ///   - boundary: between the parts of several ranges.
     init(_ request: FileRequest, _ files: StaticFiles, name: [UInt8], _ status: Descriptor.Status, boundary: () -> String) {
+        defer { self.modified = status.modified }
         let tag = files.sendsETag ? Self.tag(status) : nil
         let validators =
             "Last-Modified: \(HTTPDate.text(ofSecond: status.modified))\r\n" + (tag.map { "ETag: \($0)\r\n" } ?? "")

@@ -69,7 +69,7 @@ final class FileTransfer {
     }
 
     private func begin(_ answer: FileAnswer, _ file: Descriptor, _ beginning: ByteBuffer?) {
-        guard answer.status == 200 || answer.status == 206 || answer.status == 304 else { return self.refuse(answer.status, answer.fields) }
+        guard answer.status == 200 || answer.status == 206 || answer.status == 304 else { return self.refuse(answer) }
         self.status = answer.status
         self.file = file
         self.client.stage(answer, keepsConnection: self.keepsConnection)
@@ -153,12 +153,23 @@ extension FileTransfer {
         self.client.finishExchange(keepsConnection: self.keepsConnection, headStorage: nil, requestIsWhole: self.keepsConnection, at: now)
     }
 
-    private func refuse(_ status: Int, _ fields: [UInt8] = []) {
+    /// nginx gives a range that cannot be had what the whole file would get, less what names the file's state.
+    private func refuse(_ answer: FileAnswer) {
+        let isRange = answer.status == 416
+        let changes =
+            isRange
+            ? self.client.additions?.withoutValidators.changes(
+                status: 200, modified: answer.modified, at: self.worker.second(at: self.worker.now())) : nil
+        self.refuse(answer.status, answer.fields, changes)
+    }
+
+    private func refuse(_ status: Int, _ fields: [UInt8] = [], _ changes: ResponseChanges? = nil) {
         guard !self.isFinished else { return }
         self.isFinished = true
         self.account(status: status, at: self.worker.now())
         self.client.answer(
-            status: status, keepsConnection: self.keepsConnection, isAnswerToHead: self.request.method == .head, fields: fields)
+            status: status, keepsConnection: self.keepsConnection, isAnswerToHead: self.request.method == .head, fields: fields,
+            changes: changes)
     }
 
     /// The file could not be read, or no thread is left to do it.
@@ -205,10 +216,12 @@ extension ClientConnection {
 
     /// Puts the head of a file in front of what is written next.
     fileprivate func stage(_ answer: FileAnswer, keepsConnection: Bool) {
-        let date = self.worker.date(at: self.worker.now())
+        let now = self.worker.now()
+        let date = self.worker.date(at: now)
+        let fields = self.changes(status: answer.status, modified: answer.modified, at: now)?.applied(to: answer.fields) ?? answer.fields
         let server = self.worker.plan.configuration.forwarding.serverHeader
         self.port.staged.clear()
-        self.port.staged.writeHead(estimate: 512 + answer.fields.count) { writer in
+        self.port.staged.writeHead(estimate: 512 + fields.count) { writer in
             writer.write("HTTP/1.1 ")
             writer.writeNumber(answer.status)
             writer.write(" ")
@@ -216,7 +229,7 @@ extension ClientConnection {
             writer.write("\r\n")
             if case .replace(let name) = server { writer.write("Server: \(name)\r\n") }
             ResponseFilter.writeDate(date, to: &writer)
-            writer.write(answer.fields)
+            writer.write(fields)
             if answer.status != 304 {
                 writer.write("Content-Length: ")
                 writer.writeNumber(Int(answer.length))

@@ -6,21 +6,21 @@ enum LocalAnswer {
     ///   - isAnswerToHead: whether the text itself is left out.
     ///   - date: the present, as a Date field's value.
     ///   - fields: lines of the answer's own, with their ends.
+    ///   - additions: lines that it gets besides.
     static func write(
         status: Int, keepsConnection: Bool, isAnswerToHead: Bool, server: ForwardingPolicy.ServerHeader, date: [UInt8],
-        fields: [UInt8] = [], to buffer: inout ByteBuffer
+        fields: [UInt8] = [], additions: [UInt8] = [], to buffer: inout ByteBuffer
     ) {
         buffer.writeHead(estimate: 512) { writer in
             Self.write(
                 status: status, keepsConnection: keepsConnection, isAnswerToHead: isAnswerToHead, server: server, date: date,
-                fields: fields,
-                to: &writer)
+                fields: fields, additions: additions, to: &writer)
         }
     }
 
     private static func write(
         status: Int, keepsConnection: Bool, isAnswerToHead: Bool, server: ForwardingPolicy.ServerHeader, date: [UInt8],
-        fields: [UInt8], to writer: inout HeadWriter
+        fields: [UInt8], additions: [UInt8], to writer: inout HeadWriter
     ) {
         let reason = HTTPStatus.reason(status)
         writer.write("HTTP/1.1 ")
@@ -31,6 +31,7 @@ enum LocalAnswer {
         if case .replace(let name) = server { writer.write("Server: \(name)\r\n") }
         ResponseFilter.writeDate(date, to: &writer)
         writer.write(fields)
+        writer.write(additions)
         if status == 405, fields.isEmpty { writer.write("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n") }
         writer.write("Content-Type: text/plain; charset=utf-8\r\nContent-Length: ")
         writer.writeNumber(reason.utf8CodeUnitCount + 5)

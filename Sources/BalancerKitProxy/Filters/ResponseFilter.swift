@@ -28,9 +28,12 @@ final class ResponseFilter: Sendable {
         }
     }
 
-    /// - Parameter date: the present, as a Date field's value.
+    /// - Parameters:
+    ///   - date: the present, as a Date field's value.
+    ///   - changes: what the route adds and takes away.
     func write(
-        _ head: ResponseHead, _ bytes: UnsafeRawBufferPointer, _ delivery: ResponseDelivery, date: [UInt8], to writer: inout HeadWriter
+        _ head: ResponseHead, _ bytes: UnsafeRawBufferPointer, _ delivery: ResponseDelivery, date: [UInt8], changes: ResponseChanges? = nil,
+        to writer: inout HeadWriter
     ) {
         writer.write("HTTP/1.1 ")
         writer.writeNumber(head.status)
@@ -42,6 +45,7 @@ final class ResponseFilter: Sendable {
         var copier = FieldCopier(bytes)
         for field in head.fields.fields {
             if field.id == .date { hasDate = true }
+            if let changes, changes.removes(bytes, field.name) { continue }
             if self.passes(field, head, bytes) { copier.copy(field, to: &writer) }
         }
         copier.finish(to: &writer)
@@ -51,6 +55,7 @@ final class ResponseFilter: Sendable {
             writer.write(self.via)
             writer.write("\r\n")
         }
+        if let changes { writer.write(changes.lines) }
         if !delivery.fields.isEmpty { writer.write(delivery.fields) }
         if delivery.isUpgrade { return Self.writeUpgrade(head, bytes, to: &writer) }
         Self.writeFraming(head, bytes, delivery.framing, to: &writer)

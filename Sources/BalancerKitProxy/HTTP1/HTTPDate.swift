@@ -5,8 +5,13 @@ enum HTTPDate {
     private static let weekdays = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
     static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
-    static func bytes(of time: UTCTime) -> [UInt8] {
-        let seconds = Self.floorDivide(time.nanosecondsSinceEpoch, 1_000_000_000)
+    /// The second that a time lies in.
+    static func second(of time: UTCTime) -> Int64 { Self.floorDivide(time.nanosecondsSinceEpoch, 1_000_000_000) }
+
+    static func bytes(of time: UTCTime) -> [UInt8] { Self.bytes(ofSecond: Self.second(of: time)) }
+
+    /// - Parameter seconds: since 1970.
+    static func bytes(ofSecond seconds: Int64) -> [UInt8] {
         let days = Self.floorDivide(seconds, 86_400)
         let ofDay = seconds - days * 86_400
         let (year, month, day) = Self.civil(days)

@@ -22,6 +22,7 @@ final class LoopWorker {
     private var timer: RepeatedTask?
     private var drained: EventLoopPromise<Void>?
     private var dateBytes: [UInt8] = []
+    private var dateSecond: Int64 = 0
     /// Until when the date holds.
     private var dateEnd = Instant(nanoseconds: .min)
 
@@ -41,8 +42,15 @@ final class LoopWorker {
         let second: Int64 = 1_000_000_000
         let (_, remainder) = time.nanosecondsSinceEpoch.quotientAndRemainder(dividingBy: second)
         self.dateEnd = now.advanced(nanoseconds: remainder < 0 ? -remainder : second - remainder)
-        self.dateBytes = HTTPDate.bytes(of: time)
+        self.dateSecond = HTTPDate.second(of: time)
+        self.dateBytes = HTTPDate.bytes(ofSecond: self.dateSecond)
         return self.dateBytes
+    }
+
+    /// The second that ``date(at:)`` tells.
+    func second(at now: Instant) -> Int64 {
+        _ = self.date(at: now)
+        return self.dateSecond
     }
 
     // MARK: Time

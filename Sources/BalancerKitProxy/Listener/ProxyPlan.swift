@@ -25,17 +25,17 @@ final class ProxyPlan: Sendable {
     ) throws(ProxyError) {
         try configuration.validate()
         var groups: [UpstreamGroup] = []
-        self.routes = try PlannedRoutes(configuration) { (route) throws(ProxyError) in
+        self.routes = try PlannedRoutes(configuration) { (route, responses) throws(ProxyError) in
             let limits = try PlannedLimits(route.limits, configuration)
             switch route.action {
-            case .files(let files): return PlannedRoute(.files(FileSite(files, prefix: route.prefix)), limits)
-            case .refuse(let status): return PlannedRoute(.refuse(status: status), limits)
-            case .answer(let answer): return PlannedRoute(.answer(answer), limits)
-            case .close: return PlannedRoute(.close, limits)
+            case .files(let files): return PlannedRoute(.files(FileSite(files, prefix: route.prefix)), responses, limits)
+            case .refuse(let status): return PlannedRoute(.refuse(status: status), responses, limits)
+            case .answer(let answer): return PlannedRoute(.answer(answer), responses, limits)
+            case .close: return PlannedRoute(.close, responses, limits)
             case .forward(let upstream):
                 let group = try UpstreamGroup(upstream, index: groups.count)
                 groups.append(group)
-                return PlannedRoute(.forward(group), limits, ForwardRule(route, upstream), route.upgrades)
+                return PlannedRoute(.forward(group), responses, limits, ForwardRule(route, upstream), route.upgrades)
             }
         }
         self.configuration = configuration

@@ -40,11 +40,35 @@ extension ClientConnection {
         let record = self.makeRecord(length: headLength, at: now)
         switch self.port.inbox.withUnsafeReadableBytes({ plan.routes.route(for: self.parser.head, target, $0) }) {
         case .route(let route, let captures):
+            self.routed(route.responses, captures, headLength: headLength)
             guard let limits = route.limits else { return self.carryOut(route, captures, headLength: headLength, record, at: now) }
             self.admit(route, captures, limits, headLength: headLength, record, at: now)
-        case .nothing: self.refuse(404, self.parser.head, length: headLength, record, at: now)
+        case .nothing:
+            let responses = self.port.inbox.withUnsafeReadableBytes { plan.routes.responses(for: self.parser.head, $0) }
+            self.routed(responses, .none, headLength: headLength)
+            self.refuse(404, self.parser.head, length: headLength, record, at: now)
         case .tooComplex: self.refuse(500, self.parser.head, length: headLength, record, at: now)
         }
+    }
+
+    /// Notes what the response gets, as long as the head is there.
+    private func routed(_ responses: ResponseRule?, _ captures: RouteCaptures, headLength: Int) {
+        self.isRouted = true
+        guard let responses else { return }
+        self.additions = self.port.inbox.withUnsafeReadableBytes { bytes in
+            responses.additions(for: self.view(self.parser.head, UnsafeRawBufferPointer(rebasing: bytes[..<headLength]), captures))
+        }
+    }
+
+    /// What a response gets of ours; of one to what is no request nothing is known but whom it is for.
+    ///
+    /// - Parameter modified: the second of its Last-Modified.
+    func changes(status: Int, modified: Int64? = nil, at now: Instant) -> ResponseChanges? {
+        if !self.isRouted, let responses = self.worker.plan.routes.usualResponses {
+            let head = RequestHead(limits: self.worker.plan.headLimits)
+            self.additions = responses.additions(for: self.view(head, UnsafeRawBufferPointer(start: nil, count: 0), .none))
+        }
+        return self.additions?.changes(status: status, modified: modified, at: self.worker.second(at: now))
     }
 
     /// Does what the request's route says.

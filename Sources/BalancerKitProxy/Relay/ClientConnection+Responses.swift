@@ -17,8 +17,15 @@ extension ClientConnection {
     func stage(_ head: ResponseHead, _ bytes: UnsafeRawBufferPointer, _ delivery: ResponseDelivery, at now: Instant) {
         let date = self.worker.date(at: now)
         let filter = self.worker.plan.responseFilter
+        var modified: Int64?
+        if let additions, additions.asksForModification {
+            modified = head.fields.first("last-modified", bytes).flatMap { HTTPDate.seconds(Array(bytes[$0])) }
+        }
+        let changes = self.changes(status: head.status, modified: modified, at: now)
         self.port.staged.clear()
-        self.port.staged.writeHead(estimate: bytes.count + 256) { filter.write(head, bytes, delivery, date: date, to: &$0) }
+        self.port.staged.writeHead(estimate: bytes.count + 256) {
+            filter.write(head, bytes, delivery, date: date, changes: changes, to: &$0)
+        }
     }
 
     /// Invites the body of a client that waits for it (RFC 9110 §10.1.1).
@@ -29,15 +36,18 @@ extension ClientConnection {
 
     /// Answers in the upstream's place.
     ///
-    /// - Parameter fields: lines of the answer's own, with their ends.
-    func answer(status: Int, keepsConnection: Bool, isAnswerToHead: Bool, fields: [UInt8] = []) {
+    /// - Parameters:
+    ///   - fields: lines of the answer's own, with their ends.
+    ///   - changes: what it gets; nil is what its status tells.
+    func answer(status: Int, keepsConnection: Bool, isAnswerToHead: Bool, fields: [UInt8] = [], changes: ResponseChanges? = nil) {
         guard self.port.context != nil, !self.phase.isClosing else { return }
         let now = self.worker.now()
+        let changes = changes ?? self.changes(status: status, at: now)
         self.port.staged.clear()
         LocalAnswer.write(
             status: status, keepsConnection: keepsConnection, isAnswerToHead: isAnswerToHead,
             server: self.worker.plan.configuration.forwarding.serverHeader, date: self.worker.date(at: now), fields: fields,
-            to: &self.port.staged)
+            additions: changes?.lines ?? [], to: &self.port.staged)
         guard keepsConnection else {
             self.exchange = nil
             self.transfer = nil
@@ -52,9 +62,11 @@ extension ClientConnection {
         guard self.port.context != nil, !self.phase.isClosing else { return }
         let now = self.worker.now()
         let (server, date) = (self.worker.plan.configuration.forwarding.serverHeader, self.worker.date(at: now))
+        let additions = self.changes(status: answer.status, at: now)?.lines ?? []
         self.port.staged.clear()
         self.port.staged.writeHead(estimate: 512 + (answer.body?.count ?? 0)) {
-            answer.write(keepsConnection: keepsConnection, isAnswerToHead: isAnswerToHead, server: server, date: date, to: &$0)
+            answer.write(
+                keepsConnection: keepsConnection, isAnswerToHead: isAnswerToHead, server: server, date: date, additions: additions, to: &$0)
         }
         guard keepsConnection else { return self.closeAfterWriting(lingers: true, at: now) }
         self.port.flush()
@@ -73,6 +85,8 @@ extension ClientConnection {
         self.lease?.release()
         self.lease = nil
         self.phase = .awaitingHead
+        self.additions = nil
+        self.isRouted = false
         self.parser.reset()
         self.receiveDeadline = now.advanced(nanoseconds: self.worker.isDraining ? self.times.shutdownIdle : self.times.clientIdle)
         self.isIdle = true

@@ -37,6 +37,10 @@ final class ClientConnection: ChannelInboundHandler, LoopRegistered {
     var transfer: FileTransfer?
     /// A request that waits for its turn under a limit.
     var delayed: DelayedRequest?
+    /// What the running request's response gets; nil where that is nothing.
+    var additions: ResponseAdditions?
+    /// Whether a route, or the lack of one, has said so.
+    var isRouted = false
     /// The running request's place among those that a limit counts.
     var lease: ConnectionLease?
     /// Storage for the head that goes upstream, kept from request to request.

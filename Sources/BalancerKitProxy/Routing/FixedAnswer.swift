@@ -72,7 +72,8 @@ struct FilledAnswer {
     }
 
     func write(
-        keepsConnection: Bool, isAnswerToHead: Bool, server: ForwardingPolicy.ServerHeader, date: [UInt8], to writer: inout HeadWriter
+        keepsConnection: Bool, isAnswerToHead: Bool, server: ForwardingPolicy.ServerHeader, date: [UInt8], additions: [UInt8] = [],
+        to writer: inout HeadWriter
     ) {
         writer.write("HTTP/1.1 ")
         writer.writeNumber(self.status)
@@ -92,6 +93,7 @@ struct FilledAnswer {
             writer.write(location)
             writer.write("\r\n")
         }
+        writer.write(additions)
         writer.write(keepsConnection ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n")
         if let body, !isAnswerToHead { writer.write(body) }
     }

@@ -5,6 +5,8 @@ public struct ProxyHost: Sendable {
     public var names: [String]
     /// As ``ProxyConfiguration/routes`` for these names; empty leads to those.
     public var routes: [ProxyRoute]
+    /// What responses get, unless a route says otherwise. Means nothing beside no routes.
+    public var responses = ResponseSettings()
 
     public init(names: [String], routes: [ProxyRoute]) {
         self.names = names

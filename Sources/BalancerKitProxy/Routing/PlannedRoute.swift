@@ -14,9 +14,15 @@ final class PlannedRoute: Sendable {
     /// How requests are forwarded otherwise than as they came; nil where they are not.
     let rule: ForwardRule?
     let upgrades: UpgradePolicy
+    /// What responses get; nil where that is nothing.
+    let responses: ResponseRule?
 
-    init(_ action: Action, _ limits: PlannedLimits?, _ rule: ForwardRule? = nil, _ upgrades: UpgradePolicy = .never) {
+    init(
+        _ action: Action, _ responses: ResponseSettings, _ limits: PlannedLimits?, _ rule: ForwardRule? = nil,
+        _ upgrades: UpgradePolicy = .never
+    ) {
         self.action = action
+        self.responses = ResponseRule(responses)
         self.limits = limits
         self.rule = rule
         self.upgrades = upgrades
@@ -30,31 +36,53 @@ struct PlannedRoutes: Sendable {
     /// Nil where a host has no routes of its own, and so the usual ones.
     let hosts: [RouteTable<PlannedRoute>?]
     let names: HostTable
+    /// What answers get that no route gives: of a host without routes, and of what is no request.
+    let usualResponses: ResponseRule?
+    private let hostResponses: [ResponseRule?]
 
-    /// - Parameter plan: makes one route ready.
-    init(_ configuration: ProxyConfiguration, _ plan: (ProxyRoute) throws(ProxyError) -> PlannedRoute) throws(ProxyError) {
-        self.usual = RouteTable(try Self.planned(configuration.routes, plan))
+    /// - Parameter plan: makes one route ready; it is given what responses get there.
+    init(
+        _ configuration: ProxyConfiguration, _ plan: (ProxyRoute, ResponseSettings) throws(ProxyError) -> PlannedRoute
+    ) throws(ProxyError) {
+        self.usual = RouteTable(try Self.planned(configuration.routes, configuration.responses, plan))
+        self.usualResponses = ResponseRule(configuration.responses)
         var hosts: [RouteTable<PlannedRoute>?] = []
-        for host in configuration.hosts { hosts.append(host.routes.isEmpty ? nil : RouteTable(try Self.planned(host.routes, plan))) }
+        var responses: [ResponseRule?] = []
+        for host in configuration.hosts {
+            let settings = host.routes.isEmpty ? configuration.responses : host.responses.within(configuration.responses)
+            hosts.append(host.routes.isEmpty ? nil : RouteTable(try Self.planned(host.routes, settings, plan)))
+            responses.append(ResponseRule(settings))
+        }
         self.hosts = hosts
+        self.hostResponses = responses
         self.names = try HostTable(configuration.hosts.map(\.names))
     }
 
     private static func planned(
-        _ routes: [ProxyRoute], _ plan: (ProxyRoute) throws(ProxyError) -> PlannedRoute
+        _ routes: [ProxyRoute], _ outer: ResponseSettings, _ plan: (ProxyRoute, ResponseSettings) throws(ProxyError) -> PlannedRoute
     ) throws(ProxyError) -> [RouteTable<PlannedRoute>.Route] {
         var planned: [RouteTable<PlannedRoute>.Route] = []
         for route in routes {
-            planned.append(.init(route.match, try plan(route), try Self.planned(route.routes, plan)))
+            let settings = route.responses.within(outer)
+            planned.append(.init(route.match, try plan(route, settings), try Self.planned(route.routes, settings, plan)))
         }
         return planned
     }
 
     func route(for head: RequestHead, _ target: RequestTarget, _ bytes: UnsafeRawBufferPointer) -> RouteTable<PlannedRoute>.Answer {
-        guard !self.hosts.isEmpty else { return self.usual.route(for: target, bytes) }
-        let name = head.authority.map { String(decoding: bytes[$0.name].lazy.map(ByteClass.lowercased), as: UTF8.self) } ?? ""
-        let table = self.names.host(for: name).flatMap { self.hosts[$0] } ?? self.usual
+        let table = self.host(head, bytes).flatMap { self.hosts[$0] } ?? self.usual
         return table.route(for: target, bytes)
+    }
+
+    /// What an answer gets where no route takes the request.
+    func responses(for head: RequestHead, _ bytes: UnsafeRawBufferPointer) -> ResponseRule? {
+        self.host(head, bytes).map { self.hostResponses[$0] } ?? self.usualResponses
+    }
+
+    private func host(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer) -> Int? {
+        guard !self.hosts.isEmpty else { return nil }
+        let name = head.authority.map { String(decoding: bytes[$0.name].lazy.map(ByteClass.lowercased), as: UTF8.self) } ?? ""
+        return self.names.host(for: name)
     }
 }
 

@@ -58,14 +58,23 @@ private func described(_ proxy: ProxyConfiguration) -> [String] {
     lines.append("\(proxy.requestZones) \(proxy.connectionZones) \(proxy.tls.map { "\($0)" } ?? "-")")
     lines += proxy.routes.flatMap(described)
     // A name of the default server is there for nginx's sake.
-    for host in proxy.hosts where !host.routes.isEmpty { lines += ["\(host.names)"] + host.routes.flatMap(described) }
+    lines.append(described(proxy.responses))
+    for host in proxy.hosts where !host.routes.isEmpty {
+        lines += ["\(host.names) \(described(host.responses))"] + host.routes.flatMap(described)
+    }
     return lines
+}
+
+private func described(_ settings: ResponseSettings) -> String {
+    let fields = settings.fields?.map { "\($0.name): \($0.value) \($0.isAlways)" }
+    return "\(fields.map { "\($0)" } ?? "-") \(settings.expiry.map { "\($0)" } ?? "-")"
 }
 
 private func described(_ route: ProxyRoute) -> [String] {
     var lines = [
         "\(route.prefix) \(route.isExact) \(route.isFirm) \(route.expression?.pattern ?? "-") \(route.expression?.ignoresCase ?? false)",
         "\(route.limits) \(route.upgrades) \(route.replacementPath ?? "-")",
+        described(route.responses),
         "\(route.bodyLimit.map { "\($0)" } ?? "-") \(route.requestFields.map { "\($0.name): \($0.value)" })",
     ]
     switch route.action {
@@ -128,6 +137,20 @@ private func siteProxy() throws -> ProxyConfiguration {
         ProxyHost(names: ["a.example", "*.b.example"], routes: [ProxyRoute(prefix: "/", upstream: upstream)]),
         ProxyHost(names: ["~^x{1,2}$", "d.*"], routes: [ProxyRoute(prefix: "/", action: .refuse(status: 410))]),
     ]
+    proxy.responses.fields = [ResponseField(name: "X-Proxy", value: try RequestTemplate("a \"b\" {c};#\\é $host"), isAlways: true)]
+    proxy.responses.expiry = .after(.seconds(-5))
+    proxy.routes[1].responses.fields = []
+    proxy.routes[2].responses.fields = [
+        ResponseField(name: "ETag", value: try RequestTemplate("")), ResponseField(name: "X-Two", value: try RequestTemplate("$uri")),
+    ]
+    proxy.routes[2].routes[0].responses.expiry = .atTimeOfDay(.seconds(3661))
+    proxy.routes[3].responses.expiry = .max
+    proxy.routes[4].responses.expiry = .epoch
+    proxy.routes[6].responses.expiry = .afterModification(.seconds(90))
+    proxy.hosts[0].responses.fields = []
+    proxy.hosts[0].responses.expiry = .off
+    proxy.hosts[1].responses.fields = [ResponseField(name: "X-Host", value: try RequestTemplate("h"))]
+    proxy.hosts[1].responses.expiry = .after(.zero)
     proxy.limits.bodyLength = 1000
     for zone in proxy.requestZones.indices { proxy.requestZones[zone].maximumKeys = 8192 }
     proxy.connectionZones[0].maximumKeys = 16_384
