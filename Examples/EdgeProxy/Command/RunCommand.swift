@@ -30,8 +30,8 @@ struct RunCommand: AsyncParsableCommand {
         let logger = Logger(label: "edge-proxy")
         do {
             let servers = try proxies.map { try ReverseProxy($0, logger: logger) }
-            // Before anything is served: from now on the signal does not end the process.
-            let reload = CertificatesOnHangup(signals: await UnixSignalsSequence(trapping: .sighup), servers: servers)
+            // Before anything is served: from now on its signals do not end the process.
+            let reload = ReloadService(signals: await UnixSignalsSequence(trapping: .sighup, .sigusr1), servers: servers)
             try await ServiceGroup(
                 configuration: .init(
                     services: [.init(service: reload)] + servers.map { .init(service: $0) },

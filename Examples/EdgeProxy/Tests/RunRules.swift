@@ -104,6 +104,26 @@ private func djangoSite(_ first: Int, _ second: Int) -> String {
         }
     }
 
+    @Test(arguments: [SIGUSR1, SIGHUP]) func `access_log's file is written, and USR1 and HUP make it anew where it was moved away`(
+        signal: Int32
+    ) async throws {
+        let program = try EdgeProxyProgram()
+        let log = program.directory.appendingPathComponent("access.log").path
+        let file = try program.file("site", "server { listen 80; access_log access.log; add_header X-A $uri; return 200 hello; }")
+        let running = try program.start("run", file, "--context", "http", "--listen", "127.0.0.1:0")
+        let port = try await running.port()
+        func lines(_ path: String) -> Int { (try? String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").count) ?? 0 }
+        _ = try await HTTPConversation.request("GET", "/1", port: port)
+        try await eventually(within: .seconds(60), "a line; \(running.errors)") { lines(log) == 1 }
+        try FileManager.default.moveItem(atPath: log, toPath: log + ".1")
+        running.signal(signal)
+        try await eventually(within: .seconds(60), "a new file; \(running.errors)") { FileManager.default.fileExists(atPath: log) }
+        _ = try await HTTPConversation.request("GET", "/2", port: port)
+        try await eventually(within: .seconds(60), "a line in it; \(running.errors)") { lines(log) == 1 }
+        running.signal(SIGTERM)
+        #expect(try await running.outcome().status == 0)
+    }
+
     @Test func `a socket is served and removed in the end`() async throws {
         let program = try EdgeProxyProgram()
         let file = try program.file("site", djangoSite(9, 10))

@@ -24,6 +24,7 @@ struct ConfigurationCheck {
         if context == .main, self.scope.own("events", in: -1).isEmpty {
             throw NginxError(code: .invalidArguments, message: #"no "events" section in configuration"#)
         }
+        if context == .main { try self.checkFormats() }
         for index in self.tree.nodes.indices where self.tree.nodes[index].hasBlock {
             try self.checkDuplicateLocations(in: index)
             if self.tree.nodes[index].name == "server" { try self.checkCertificate(of: index) }
@@ -31,6 +32,16 @@ struct ConfigurationCheck {
         try self.checkAddresses()
         try self.checkVariables()
         try self.checkZones()
+    }
+
+    /// Formats of the access log are made before they are named. Those of a fragment may stand in the file that it belongs to.
+    private func checkFormats() throws(NginxError) {
+        var made: Set<String> = ["combined"]
+        for node in self.tree.nodes {
+            if node.name == "log_format", node.words.count > 1 { made.insert(node.words[1].text) }
+            guard node.name == "access_log", !node.hasBlock, node.words.count > 2, node.words[1].text != "off" else { continue }
+            guard made.contains(node.words[2].text) else { throw .invalid("unknown log format \"\(node.words[2].text)\"", node) }
+        }
     }
 
     /// Zones that are named and nowhere made.

@@ -255,7 +255,7 @@ enum DirectiveTable {
 
     /// The other modules of a usual build.
     private static let modules = """
-        access_log hslix 1+ any* -
+        access_log hslix 1+ any* +
         log_format h 2+ any* -
         open_log_file_cache hsl 1234 any -
         add_header hsli 23 any* +

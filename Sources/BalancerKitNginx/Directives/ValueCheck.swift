@@ -66,6 +66,8 @@ extension ValueCheck {
         case "proxy_set_header", "add_header":
             for argument in self.statement.arguments { _ = try VariableNames.inside(argument.bytes, at: self.statement.place) }
             try self.checkAlways()
+        case "access_log": _ = try AccessLogArguments(self.statement)
+        case "error_log": try self.checkLevel()
         case "expires": _ = try ExpiryArguments(self.statement)
         default: break
         }
@@ -75,6 +77,18 @@ extension ValueCheck {
         guard self.name == "add_header", self.statement.words.count == 4, self.statement.words[3].text != "always" else { return }
         throw self.error("invalid parameter \"\(self.statement.words[3].text)\"")
     }
+
+    private func checkLevel() throws(NginxError) {
+        var hasLevel = false
+        for word in self.statement.words.dropFirst(2).map(\.text) where !Self.debugLevels.contains(word) {
+            guard Self.levels.contains(word) else { throw self.error("invalid log level \"\(word)\"") }
+            guard !hasLevel else { throw self.error("duplicate log level \"\(word)\"") }
+            hasLevel = true
+        }
+    }
+
+    private static let levels = ["emerg", "alert", "crit", "error", "warn", "notice", "info", "debug"]
+    private static let debugLevels = ["core", "alloc", "mutex", "event", "http", "mail", "stream"].map { "debug_\($0)" }
 
     private func checkConnections() throws(NginxError) {
         guard self.statement.words.count == 3 else { return }

@@ -80,6 +80,7 @@ struct ConfigurationMapping {
             guard !node.isComment, let rule = self.rule(of: index) else { continue }
             switch rule.treatment {
             case .mapped: break
+            case .inert where node.name == "error_log": self.report.hasNoEffect(node, "messages go to the process's own log")
             case .inert: self.report.hasNoEffect(node)
             case .refused where Self.isNeutral(node): self.report.hasNoEffect(node)
             case .refused:

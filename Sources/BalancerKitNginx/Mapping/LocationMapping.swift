@@ -21,7 +21,7 @@ extension ConfigurationMapping {
         in block: Int, _ place: LocationPlace, depth: Int, _ forwarding: inout [(block: Int, proxyHost: String)]
     ) throws(NginxError) -> [ProxyRoute] {
         var routes: [ProxyRoute] = []
-        var redirected: [ProxyRoute] = []
+        var redirected: [(route: ProxyRoute, block: Int)] = []
         for index in self.scope.own("location", in: block) {
             let node = self.scope.node(index)
             guard depth < Self.deepest else {
@@ -29,22 +29,22 @@ extension ConfigurationMapping {
             }
             guard let route = try self.route(index, place, depth: depth, &forwarding) else { continue }
             if route.expression == nil, route.prefix.count > 1, route.prefix.hasSuffix("/"), case .forward = route.action {
-                redirected.append(route)
+                redirected.append((route, index))
             }
             routes.append(route)
         }
-        for route in redirected { routes += try self.redirection(to: route, besides: routes) }
+        for (route, block) in redirected { routes += try self.redirection(to: route, block, besides: routes) }
         return routes
     }
 
     /// Where requests to `/a/` are forwarded, nginx redirects `/a` there, unless that is a location of its own.
-    private func redirection(to target: ProxyRoute, besides routes: [ProxyRoute]) throws(NginxError) -> [ProxyRoute] {
+    private func redirection(to target: ProxyRoute, _ block: Int, besides routes: [ProxyRoute]) throws(NginxError) -> [ProxyRoute] {
         let prefix = target.prefix
         let path = String(prefix.dropLast())
         guard !routes.contains(where: { $0.expression == nil && $0.prefix == path }) else { return [] }
         do {
             var answer = FixedAnswer(redirect: 301, to: try RequestTemplate("\(Self.escaped(prefix))$is_args$args"))
-            answer.makesLocationAbsolute = true
+            answer.makesLocationAbsolute = self.flag("absolute_redirect", in: block) ?? true
             var route = ProxyRoute(prefix: path, action: .answer(answer))
             route.isExact = true
             route.responses = target.responses

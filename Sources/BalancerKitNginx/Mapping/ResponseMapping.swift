@@ -6,6 +6,7 @@ extension ConfigurationMapping {
         var settings = ResponseSettings()
         settings.fields = try self.fields(self.scope.inherited("add_header", in: block), place)
         settings.expiry = try self.expiry(self.scope.inherited("expires", in: block))
+        settings.log = try self.log(self.scope.inherited("access_log", in: block))
         return settings
     }
 
@@ -14,6 +15,7 @@ extension ConfigurationMapping {
         var settings = ResponseSettings()
         settings.fields = try self.fields(self.scope.own("add_header", in: block).map(self.scope.node), place)
         settings.expiry = try self.expiry(self.scope.own("expires", in: block).map(self.scope.node))
+        settings.log = try self.log(self.scope.own("access_log", in: block).map(self.scope.node))
         return settings
     }
 
@@ -73,11 +75,60 @@ extension ConfigurationMapping {
         return .seconds(seconds)
     }
 
+    // MARK: Access log
+
+    /// Where nothing that is said can be followed, requests are noted in the process's log, as without a word.
+    private mutating func log(_ nodes: [NginxSyntaxTree.Node]) throws(NginxError) -> AccessLogging? {
+        guard !nodes.isEmpty else { return nil }
+        var files: [String] = []
+        var isOff = false
+        for node in nodes {
+            let arguments = try AccessLogArguments(node)
+            guard let file = arguments.file else {
+                isOff = true
+                continue
+            }
+            if let path = try self.logFile(file, arguments, node), !files.contains(path) { files.append(path) }
+        }
+        // Among several, `off` puts an end to all.
+        return isOff ? .off : files.isEmpty ? .logger : .files(files)
+    }
+
+    private mutating func logFile(
+        _ file: NginxWord, _ arguments: AccessLogArguments, _ node: NginxSyntaxTree.Node
+    ) throws(NginxError) -> String? {
+        guard arguments.format == "combined" else {
+            self.report.hasNoEffect(node, "no other format than \"combined\" is written")
+            return nil
+        }
+        guard !file.text.hasPrefix("syslog:") else {
+            self.report.hasNoEffect(node, "syslog is not spoken to")
+            return nil
+        }
+        if let unfollowed = arguments.parameters.first(where: { $0.hasPrefix("if=") || $0.hasPrefix("gzip") }) {
+            self.report.hasNoEffect(node, "the parameter \"\(unfollowed)\" is not followed, and without it another file would come of it")
+            return nil
+        }
+        guard !file.bytes.contains(.dollar) else {
+            self.report.hasNoEffect(node, "a file that variables name")
+            return nil
+        }
+        guard !file.bytes.isEmpty, !file.bytes.contains(0), Array(file.text.utf8) == file.bytes else {
+            throw .invalid("\"access_log\" with what is no file's name", node)
+        }
+        let path = ConfigurationFile.path(file.text, below: self.prefix)
+        for parameter in arguments.parameters {
+            self.report.hasNoEffect(node, "the parameter \"\(parameter)\": lines are written as they come")
+        }
+        return path
+    }
+
     /// What another server than the default one says. What it does not say it must not have from that one.
     static func responses(_ own: ResponseSettings, besides usual: ResponseSettings) -> ResponseSettings {
         var settings = own
         if usual.fields != nil { settings.fields = own.fields ?? [] }
         if usual.expiry != nil { settings.expiry = own.expiry ?? .off }
+        if usual.log != nil { settings.log = own.log ?? .logger }
         return settings
     }
 }

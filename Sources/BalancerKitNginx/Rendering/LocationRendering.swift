@@ -29,8 +29,10 @@ struct LocationRendering {
 
     private let proxy: ProxyConfiguration
     private let suffix: String
+    private let accessLog: String?
 
-    init(_ proxy: ProxyConfiguration, suffix: String) {
+    init(_ proxy: ProxyConfiguration, suffix: String, accessLog: String?) {
+        self.accessLog = accessLog
         self.proxy = proxy
         self.suffix = suffix
     }
@@ -65,7 +67,7 @@ struct LocationRendering {
     private func write(
         _ route: ProxyRoute, _ name: String?, within inherited: Inherited, to writer: inout DirectiveWriter
     ) throws(NginxError) {
-        try ResponseRendering.write(route.responses, to: &writer)
+        try ResponseRendering.write(route.responses, log: self.accessLog, to: &writer)
         try ZoneRendering.write(route.limits, suffix: self.suffix, to: &writer)
         switch route.action {
         case .refuse, .close, .answer:

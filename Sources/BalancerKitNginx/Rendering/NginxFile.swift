@@ -12,7 +12,7 @@ public struct NginxFile: Sendable {
         public var pid: String?
         /// Of messages, from the level notice on; nil is nginx's own place and level.
         public var errorLog: String?
-        /// Of requests; nil writes none.
+        /// Of requests, where ``ResponseSettings/log`` says nothing else; nil writes none.
         public var accessLog: String?
         /// A directory for bodies that nginx puts aside; nil is nginx's own.
         public var temporary: String?
@@ -37,7 +37,7 @@ public struct NginxFile: Sendable {
     public init(_ proxies: [ProxyConfiguration], places: Places = Places()) throws(NginxError) {
         guard let proxy = proxies.first else { throw .notRenderable("there is no proxy") }
         var plans: [RenderingPlan] = []
-        for (number, proxy) in proxies.enumerated() { plans.append(try RenderingPlan(proxy, number: number)) }
+        for (number, proxy) in proxies.enumerated() { plans.append(try RenderingPlan(proxy, number: number, accessLog: places.accessLog)) }
         var writer = DirectiveWriter()
         writer.write("worker_processes", proxy.threads.map(String.init) ?? "auto")
         writer.write("worker_shutdown_timeout", try NginxTime.text(proxy.timeouts.shutdown, "timeouts.shutdown"))

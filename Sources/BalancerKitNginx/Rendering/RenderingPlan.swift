@@ -6,8 +6,11 @@ struct RenderingPlan {
     let proxy: ProxyConfiguration
     /// Which of several proxies of one file it is, from 0; part of its upstreams' and zones' names.
     private let number: Int
+    /// Where requests are noted where the settings say nothing of it.
+    private let accessLog: String?
 
-    init(_ proxy: ProxyConfiguration, number: Int = 0) throws(NginxError) {
+    init(_ proxy: ProxyConfiguration, number: Int = 0, accessLog: String? = nil) throws(NginxError) {
+        self.accessLog = accessLog
         self.proxy = proxy
         self.number = number
         do {
@@ -90,8 +93,11 @@ struct RenderingPlan {
         try TLSRendering(self.proxy).write(host, to: &writer)
         try self.writeSettings(to: &writer)
         // nginx's servers have nothing from one another.
-        try ResponseRendering.write(host?.responses.within(self.proxy.responses) ?? self.proxy.responses, to: &writer)
-        let locations = LocationRendering(self.proxy, suffix: self.suffix)
+        var responses = host?.responses.within(self.proxy.responses) ?? self.proxy.responses
+        // As it is said for all servers.
+        if responses.log == .logger || responses.log == .off && self.accessLog == nil { responses.log = nil }
+        try ResponseRendering.write(responses, log: self.accessLog, to: &writer)
+        let locations = LocationRendering(self.proxy, suffix: self.suffix, accessLog: self.accessLog)
         try locations.write(host?.routes ?? self.proxy.routes, &names, to: &writer)
         if !Self.takesAll(host?.routes ?? self.proxy.routes) {
             writer.separate()

@@ -1,10 +1,24 @@
 import BalancerKitProxy
 
-/// What responses get, as `add_header` and `expires`. nginx hands it on from block to block as the embedded proxy does.
+/// What responses get and where they are noted, as `add_header`, `expires` and `access_log`. nginx hands it on from block to block as the embedded proxy does.
 enum ResponseRendering {
-    static func write(_ settings: ResponseSettings, to writer: inout DirectiveWriter) throws(NginxError) {
+    /// - Parameter log: where the file's requests are noted where nothing else is said; nil is nowhere.
+    static func write(_ settings: ResponseSettings, log: String?, to writer: inout DirectiveWriter) throws(NginxError) {
         if let fields = settings.fields { try Self.write(fields, to: &writer) }
         if let expiry = settings.expiry { writer.write(["expires"] + Self.words(expiry)) }
+        switch settings.log {
+        case nil: break
+        case .off: writer.write("access_log", "off")
+        case .logger: writer.write("access_log", log ?? "off")
+        case .files(let paths): for path in paths { try Self.writeLog(path, to: &writer) }
+        }
+    }
+
+    private static func writeLog(_ path: String, to writer: inout DirectiveWriter) throws(NginxError) {
+        try RenderingPlan.checkText(path, "the path of a log")
+        guard path.hasPrefix("/") else { throw .notRenderable("nginx takes a relative path below a directory of its own: responses.log") }
+        guard !path.contains("$") else { throw .notRenderable("a log with a dollar sign") }
+        writer.write("access_log", path, "combined")
     }
 
     private static func write(_ fields: [ResponseField], to writer: inout DirectiveWriter) throws(NginxError) {

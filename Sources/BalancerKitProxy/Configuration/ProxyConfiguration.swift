@@ -43,7 +43,7 @@ public struct ProxyConfiguration: Sendable {
     public var clientKeepAlive = ClientKeepAlive()
 
     /// The level at which each request is a line in the log, once it is over: client, method, path, status, bytes of the body, duration
-    /// in microseconds, upstream. nginx's `access_log`; nil is its `off`.
+    /// in microseconds, upstream; nil is none. A route may leave it out, or have nginx's lines in a file instead: ``ResponseSettings/log``.
     ///
     /// The path stands there without its query, which may hold secrets. What was refused as no HTTP has no such line but one with its
     /// reason. A line costs more than the rest of a request; at a level that the logger leaves out it costs nothing.

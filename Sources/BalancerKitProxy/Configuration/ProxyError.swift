@@ -2,7 +2,9 @@
 public struct ProxyError: Error, Equatable {
     /// What kind of error it is. More may be added.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
-        private enum Base: String, Sendable { case invalidConfiguration, invalidCertificate, addressInUse, cannotBind, stopped }
+        private enum Base: String, Sendable {
+            case invalidConfiguration, invalidCertificate, unwritableLog, addressInUse, cannotBind, stopped
+        }
 
         private let base: Base
 
@@ -14,6 +16,8 @@ public struct ProxyError: Error, Equatable {
         public static let invalidConfiguration = Code(.invalidConfiguration)
         /// A certificate or its key cannot be used; the place is the file.
         public static let invalidCertificate = Code(.invalidCertificate)
+        /// A file of the access log cannot be opened; the place is the file.
+        public static let unwritableLog = Code(.unwritableLog)
         /// Somebody else listens on the address.
         public static let addressInUse = Code(.addressInUse)
         /// The address cannot be bound: it is not of this machine, or the port is privileged.

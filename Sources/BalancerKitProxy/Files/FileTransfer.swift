@@ -166,6 +166,7 @@ extension FileTransfer {
     private func refuse(_ status: Int, _ fields: [UInt8] = [], _ changes: ResponseChanges? = nil) {
         guard !self.isFinished else { return }
         self.isFinished = true
+        self.sentBytes = LocalAnswer.length(status, isAnswerToHead: self.request.method == .head)
         self.account(status: status, at: self.worker.now())
         self.client.answer(
             status: status, keepsConnection: self.keepsConnection, isAnswerToHead: self.request.method == .head, fields: fields,

@@ -2,6 +2,11 @@ import NIOCore
 
 /// An answer of the proxy's own: an error status with a short text.
 enum LocalAnswer {
+    /// Bytes of the text.
+    static func length(_ status: Int, isAnswerToHead: Bool) -> Int {
+        isAnswerToHead ? 0 : HTTPStatus.reason(status).utf8CodeUnitCount + 5
+    }
+
     /// - Parameters:
     ///   - isAnswerToHead: whether the text itself is left out.
     ///   - date: the present, as a Date field's value.
@@ -34,7 +39,7 @@ enum LocalAnswer {
         writer.write(additions)
         if status == 405, fields.isEmpty { writer.write("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n") }
         writer.write("Content-Type: text/plain; charset=utf-8\r\nContent-Length: ")
-        writer.writeNumber(reason.utf8CodeUnitCount + 5)
+        writer.writeNumber(Self.length(status, isAnswerToHead: false))
         writer.write(keepsConnection ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\nConnection: close\r\n\r\n")
         guard !isAnswerToHead else { return }
         writer.writeNumber(status)

@@ -1,3 +1,10 @@
+/// What is said of a route's responses, made ready.
+struct PlannedResponses: Sendable {
+    /// What they get; nil where that is nothing.
+    let rule: ResponseRule?
+    let log: RequestLog
+}
+
 /// What a route's responses get, made ready.
 final class ResponseRule: Sendable {
     private let fields: [ResponseField]

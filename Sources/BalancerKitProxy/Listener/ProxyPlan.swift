@@ -1,5 +1,6 @@
 import Logging
 import Metrics
+import NIOPosix
 import ScaleCore
 import Tracing
 
@@ -17,6 +18,8 @@ final class ProxyPlan: Sendable {
     let times: ProxyTimes
     let log: ProxyLog
     let observers: RequestObservers
+    /// Of the access log, by their paths.
+    let logFiles: [AccessLogFile]
     let metrics: ProxyMetrics
     let time: TimeSource
 
@@ -25,7 +28,14 @@ final class ProxyPlan: Sendable {
     ) throws(ProxyError) {
         try configuration.validate()
         var groups: [UpstreamGroup] = []
-        self.routes = try PlannedRoutes(configuration) { (route, responses) throws(ProxyError) in
+        let log = ProxyLog(logger)
+        var logFiles: [String: AccessLogFile] = [:]
+        func file(_ path: String) -> AccessLogFile {
+            let file = logFiles[path] ?? AccessLogFile(path, log)
+            logFiles[path] = file
+            return file
+        }
+        self.routes = try PlannedRoutes(configuration, files: file) { (route, responses) throws(ProxyError) in
             let limits = try PlannedLimits(route.limits, configuration)
             switch route.action {
             case .files(let files): return PlannedRoute(.files(FileSite(files, prefix: route.prefix)), responses, limits)
@@ -48,9 +58,20 @@ final class ProxyPlan: Sendable {
         self.requestFilter = RequestFilter(configuration.forwarding)
         self.responseFilter = ResponseFilter(configuration.forwarding)
         self.times = ProxyTimes(configuration.timeouts, configuration.clientKeepAlive, configuration.tls)
-        self.log = ProxyLog(logger)
-        self.observers = RequestObservers(logger, level: configuration.accessLog, tracer: tracer)
+        self.log = log
+        self.logFiles = Array(logFiles.values)
+        self.observers = RequestObservers(logger, level: configuration.accessLog, tracer: tracer, time: time)
         self.metrics = ProxyMetrics(metrics)
         self.time = time
+    }
+
+    /// Opens the files of the access log, or opens them anew, on a thread that may block.
+    func openLogs() async throws(ProxyError) {
+        guard !self.logFiles.isEmpty else { return }
+        do {
+            try await NIOThreadPool.singleton.runIfActive { for file in self.logFiles { try file.open() } }
+        } catch {
+            throw error as? ProxyError ?? ProxyError(code: .stopped, message: "no thread is left to open files")
+        }
     }
 }

@@ -68,6 +68,15 @@ public final class ReverseProxy: Service, Sendable {
         }
     }
 
+    /// Opens the files of the access log anew, or makes them where they were moved away: nginx's `USR1`. Lines that are being written go to
+    /// the old ones. Does nothing without such files.
+    ///
+    /// - Throws: ``ProxyError`` with the code `unwritableLog` and the file, when one cannot be opened; those behind it then stay as they were.
+    public func reopenLogs() async throws(ProxyError) {
+        try await self.plan.openLogs()
+        if !self.plan.logFiles.isEmpty { self.plan.log.accessLogsOpened() }
+    }
+
     /// Serves until the graceful shutdown or the task's cancellation. A proxy runs once.
     ///
     /// - Throws: ``ProxyError`` when it cannot listen.

@@ -33,6 +33,19 @@ struct ProxyLog: Sendable {
         self.logger.error("a file cannot be read", metadata: ["errno": "\(code)", "client": "\(client.text)"])
     }
 
+    /// Once for each reason, not for each line.
+    func accessLogFailed(_ path: String, errno code: Int32) {
+        self.logger.error("the access log cannot be written", metadata: ["file": "\(path)", "errno": "\(code)"])
+    }
+
+    func accessLogLost(_ path: String, count: Int) {
+        self.logger.error("lines of the access log were lost", metadata: ["file": "\(path)", "count": "\(count)"])
+    }
+
+    func accessLogsOpened() {
+        self.logger.notice("access logs were opened anew")
+    }
+
     func handshakeFailed(_ reason: StaticString, client: ClientAddress) {
         self.logger.info("TLS handshake failed", metadata: ["reason": "\(reason)", "client": "\(client.text)"])
     }

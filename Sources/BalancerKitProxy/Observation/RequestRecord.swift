@@ -5,7 +5,8 @@ import Tracing
 
 /// One request as the access log and the tracer are told of it, once it is over. Made only where one of them listens.
 ///
-/// Of the target it holds the path alone: a query may carry secrets, and goes nowhere but to the upstream.
+/// Of the target it holds the path alone: a query may carry secrets, and goes nowhere but to the upstream, and into files of the access log,
+/// which hold what nginx's do.
 final class RequestRecord {
     /// A path longer than this is cut in the log.
     private static let shownPathLength = 1024
@@ -15,12 +16,22 @@ final class RequestRecord {
     private let client: String
     private let startedAt: Instant
     private let observers: RequestObservers
+    private let files: [AccessLogFile]
+    /// What goes into the files.
+    private let line: AccessLogLine?
+    private let isLogged: Bool
     private let span: (any Span)?
     /// Fields with which the trace goes on to the upstream; they replace the client's own of the same names.
     let traceFields: [TraceField]
     private var isFinished = false
 
-    init(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer, from client: ClientAddress, _ observers: RequestObservers, at now: Instant) {
+    init(
+        _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, from client: ClientAddress, _ log: RequestLog, _ observers: RequestObservers,
+        at now: Instant
+    ) {
+        self.files = log.files
+        self.line = self.files.isEmpty ? nil : AccessLogLine(head, bytes, from: client)
+        self.isLogged = if case .logger = log { true } else { false }
         let path = head.target.map { $0.lacksPath ? 0..<0 : $0.path } ?? 0..<0
         self.method = String(decoding: bytes[head.methodName], as: UTF8.self)
         self.path = path.isEmpty ? "/" : Self.shown(bytes[path.prefix(Self.shownPathLength)])
@@ -70,7 +81,11 @@ final class RequestRecord {
     }
 
     private func log(status: Int, bytes: Int, endpoint: Endpoint?, at now: Instant) {
-        guard let accessLog = self.observers.accessLog, self.observers.isLogging else { return }
+        if let line {
+            let line = line.bytes(status: status, bytes: bytes, at: HTTPDate.second(of: self.observers.time.utcNow()))
+            for file in self.files { file.add(line) }
+        }
+        guard self.isLogged, let accessLog = self.observers.accessLog, self.observers.isLogging else { return }
         let microseconds = self.startedAt.nanoseconds(to: now) / 1000
         accessLog.logger.log(
             level: accessLog.level, "request",

@@ -25,6 +25,7 @@ extension ClientConnection {
             guard self.parser.hasBegun(received: self.port.inbox.readableBytes) else { return self.close() }
             self.worker.log.timedOut("request head", client: self.address)
             self.worker.tally.rejected(status: 408)
+            self.noteUnreadable(status: 408)
             self.answer(status: 408, keepsConnection: false, isAnswerToHead: false)
         case .exchanging where self.delayed != nil: self.delayPassed(at: now)
         case .exchanging:

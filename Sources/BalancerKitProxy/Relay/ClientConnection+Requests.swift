@@ -37,18 +37,24 @@ extension ClientConnection {
         self.receiveDeadline = .distantFuture
         guard let target = self.parser.head.target else { return self.reject(.malformedTarget) }
         let plan = self.worker.plan
-        let record = self.makeRecord(length: headLength, at: now)
         switch self.port.inbox.withUnsafeReadableBytes({ plan.routes.route(for: self.parser.head, target, $0) }) {
         case .route(let route, let captures):
-            self.routed(route.responses, captures, headLength: headLength)
+            let record = self.makeRecord(route.responses.log, length: headLength, at: now)
+            self.routed(route.responses.rule, captures, headLength: headLength)
             guard let limits = route.limits else { return self.carryOut(route, captures, headLength: headLength, record, at: now) }
             self.admit(route, captures, limits, headLength: headLength, record, at: now)
         case .nothing:
             let responses = self.port.inbox.withUnsafeReadableBytes { plan.routes.responses(for: self.parser.head, $0) }
-            self.routed(responses, .none, headLength: headLength)
-            self.refuse(404, self.parser.head, length: headLength, record, at: now)
-        case .tooComplex: self.refuse(500, self.parser.head, length: headLength, record, at: now)
+            self.refuse(404, responses, headLength: headLength, at: now)
+        case .tooComplex: self.refuse(500, plan.routes.usualResponses, headLength: headLength, at: now)
         }
+    }
+
+    /// Refuses where no route says anything.
+    private func refuse(_ status: Int, _ responses: PlannedResponses, headLength: Int, at now: Instant) {
+        let record = self.makeRecord(responses.log, length: headLength, at: now)
+        self.routed(responses.rule, .none, headLength: headLength)
+        self.refuse(status, self.parser.head, length: headLength, record, at: now)
     }
 
     /// Notes what the response gets, as long as the head is there.
@@ -64,7 +70,7 @@ extension ClientConnection {
     ///
     /// - Parameter modified: the second of its Last-Modified.
     func changes(status: Int, modified: Int64? = nil, at now: Instant) -> ResponseChanges? {
-        if !self.isRouted, let responses = self.worker.plan.routes.usualResponses {
+        if !self.isRouted, let responses = self.worker.plan.routes.usualResponses.rule {
             let head = RequestHead(limits: self.worker.plan.headLimits)
             self.additions = responses.additions(for: self.view(head, UnsafeRawBufferPointer(start: nil, count: 0), .none))
         }
@@ -104,25 +110,27 @@ extension ClientConnection {
         }
         self.port.inbox.moveReaderIndex(forwardBy: length)
         self.worker.tally.finished(status: filled.status, after: 0)
-        record?.finish(status: filled.status, bytes: filled.body?.count ?? 0, endpoint: nil, attempts: 0, at: now)
+        record?.finish(
+            status: filled.status, bytes: head.method == .head ? 0 : filled.body?.count ?? 0, endpoint: nil, attempts: 0, at: now)
         self.answer(
             filled, keepsConnection: head.framing == .none && self.mayPersist(head.persists, at: now), isAnswerToHead: head.method == .head)
     }
 
     /// What the access log and the tracer are told in the end; nil where neither listens.
-    private func makeRecord(length: Int, at now: Instant) -> RequestRecord? {
+    private func makeRecord(_ log: RequestLog, length: Int, at now: Instant) -> RequestRecord? {
         let observers = self.worker.plan.observers
-        guard observers.areListening else { return nil }
+        guard observers.areListening(log) else { return nil }
         return self.port.inbox.withUnsafeReadableBytes { bytes in
             RequestRecord(
-                self.parser.head, UnsafeRawBufferPointer(rebasing: bytes[..<length]), from: self.address, observers, at: now)
+                self.parser.head, UnsafeRawBufferPointer(rebasing: bytes[..<length]), from: self.address, log, observers, at: now)
         }
     }
 
     func refuse(_ status: Int, _ head: RequestHead, length: Int, _ record: RequestRecord?, at now: Instant) {
         self.port.inbox.moveReaderIndex(forwardBy: length)
         self.worker.tally.finished(status: status, after: 0)
-        record?.finish(status: status, bytes: 0, endpoint: nil, attempts: 0, at: now)
+        record?.finish(
+            status: status, bytes: LocalAnswer.length(status, isAnswerToHead: head.method == .head), endpoint: nil, attempts: 0, at: now)
         self.answer(
             status: status, keepsConnection: head.framing == .none && self.mayPersist(head.persists, at: now),
             isAnswerToHead: head.method == .head)
@@ -135,7 +143,9 @@ extension ClientConnection {
         let plan = self.worker.plan
         let limit = route.rule?.bodyLength ?? plan.configuration.limits.bodyLength ?? .max
         if case .length(let bodyLength) = head.framing, bodyLength > limit {
-            record?.finish(status: HTTPViolation.bodyTooLarge.requestStatus, bytes: 0, endpoint: nil, attempts: 0, at: now)
+            let status = HTTPViolation.bodyTooLarge.requestStatus
+            record?.finish(
+                status: status, bytes: LocalAnswer.length(status, isAnswerToHead: false), endpoint: nil, attempts: 0, at: now)
             return self.reject(.bodyTooLarge)
         }
         var storage = self.headStorage
@@ -193,6 +203,17 @@ extension ClientConnection {
         let status = violation.requestStatus
         self.worker.log.rejected(violation, status: status, client: self.address)
         self.worker.tally.rejected(status: status)
+        self.noteUnreadable(status: status)
         self.answer(status: status, keepsConnection: false, isAnswerToHead: false)
+    }
+
+    /// Writes a line for what is no request. The proxy's own log has been told why.
+    func noteUnreadable(status: Int) {
+        let files = self.worker.plan.routes.usualResponses.log.files
+        guard !self.isRouted, !files.isEmpty else { return }
+        let line = self.port.inbox.withUnsafeReadableBytes { AccessLogLine(unreadable: $0, from: self.address) }
+        let second = self.worker.second(at: self.worker.now())
+        let bytes = line.bytes(status: status, bytes: LocalAnswer.length(status, isAnswerToHead: false), at: second)
+        for file in files { file.add(bytes) }
     }
 }

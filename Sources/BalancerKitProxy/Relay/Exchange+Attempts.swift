@@ -79,6 +79,7 @@ extension Exchange {
 
     private func giveUp(status: Int, endpoint: Endpoint? = nil, at now: Instant) {
         self.state = .finished
+        self.sentBytes = LocalAnswer.length(status, isAnswerToHead: self.isHead)
         self.finish(status: status, endpoint: endpoint, at: now)
         self.client.answer(
             status: status, keepsConnection: self.body.isFinished && self.client.mayPersist(self.clientPersists, at: now),

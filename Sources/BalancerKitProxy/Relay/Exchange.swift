@@ -133,13 +133,15 @@ extension Exchange {
         let isUnanswered = self.giveUpUpstream()
         guard isUnanswered else { return self.breakOff() }
         self.record?.finish(
-            status: violation.requestStatus, bytes: 0, endpoint: nil, attempts: self.history.attempts, at: self.worker.now())
+            status: violation.requestStatus, bytes: LocalAnswer.length(violation.requestStatus, isAnswerToHead: false), endpoint: nil,
+            attempts: self.history.attempts, at: self.worker.now())
         self.client.reject(violation)
     }
 
     /// The client did not go on with its body.
     func bodyTimedOut() {
         guard self.giveUpUpstream() else { return self.breakOff() }
+        self.sentBytes = LocalAnswer.length(408, isAnswerToHead: self.isHead)
         self.finish(status: 408, at: self.worker.now())
         self.client.answer(status: 408, keepsConnection: false, isAnswerToHead: self.isHead)
     }

@@ -14,15 +14,14 @@ final class PlannedRoute: Sendable {
     /// How requests are forwarded otherwise than as they came; nil where they are not.
     let rule: ForwardRule?
     let upgrades: UpgradePolicy
-    /// What responses get; nil where that is nothing.
-    let responses: ResponseRule?
+    let responses: PlannedResponses
 
     init(
-        _ action: Action, _ responses: ResponseSettings, _ limits: PlannedLimits?, _ rule: ForwardRule? = nil,
+        _ action: Action, _ responses: PlannedResponses, _ limits: PlannedLimits?, _ rule: ForwardRule? = nil,
         _ upgrades: UpgradePolicy = .never
     ) {
         self.action = action
-        self.responses = ResponseRule(responses)
+        self.responses = responses
         self.limits = limits
         self.rule = rule
         self.upgrades = upgrades
@@ -37,21 +36,30 @@ struct PlannedRoutes: Sendable {
     let hosts: [RouteTable<PlannedRoute>?]
     let names: HostTable
     /// What answers get that no route gives: of a host without routes, and of what is no request.
-    let usualResponses: ResponseRule?
-    private let hostResponses: [ResponseRule?]
+    let usualResponses: PlannedResponses
+    private let hostResponses: [PlannedResponses]
 
-    /// - Parameter plan: makes one route ready; it is given what responses get there.
+    /// - Parameters:
+    ///   - files: finds the file of the access log by its path.
+    ///   - plan: makes one route ready; it is given what is said of responses there.
     init(
-        _ configuration: ProxyConfiguration, _ plan: (ProxyRoute, ResponseSettings) throws(ProxyError) -> PlannedRoute
+        _ configuration: ProxyConfiguration, files: (String) -> AccessLogFile,
+        _ plan: (ProxyRoute, PlannedResponses) throws(ProxyError) -> PlannedRoute
     ) throws(ProxyError) {
-        self.usual = RouteTable(try Self.planned(configuration.routes, configuration.responses, plan))
-        self.usualResponses = ResponseRule(configuration.responses)
+        func ready(_ settings: ResponseSettings) -> PlannedResponses {
+            PlannedResponses(rule: ResponseRule(settings), log: RequestLog(settings.log, file: files))
+        }
+        func planned(_ routes: [ProxyRoute], _ settings: ResponseSettings) throws(ProxyError) -> RouteTable<PlannedRoute> {
+            RouteTable(try Self.planned(routes, settings) { (route, settings) throws(ProxyError) in try plan(route, ready(settings)) })
+        }
+        self.usual = try planned(configuration.routes, configuration.responses)
+        self.usualResponses = ready(configuration.responses)
         var hosts: [RouteTable<PlannedRoute>?] = []
-        var responses: [ResponseRule?] = []
+        var responses: [PlannedResponses] = []
         for host in configuration.hosts {
             let settings = host.routes.isEmpty ? configuration.responses : host.responses.within(configuration.responses)
-            hosts.append(host.routes.isEmpty ? nil : RouteTable(try Self.planned(host.routes, settings, plan)))
-            responses.append(ResponseRule(settings))
+            hosts.append(host.routes.isEmpty ? nil : try planned(host.routes, settings))
+            responses.append(ready(settings))
         }
         self.hosts = hosts
         self.hostResponses = responses
@@ -75,7 +83,7 @@ struct PlannedRoutes: Sendable {
     }
 
     /// What an answer gets where no route takes the request.
-    func responses(for head: RequestHead, _ bytes: UnsafeRawBufferPointer) -> ResponseRule? {
+    func responses(for head: RequestHead, _ bytes: UnsafeRawBufferPointer) -> PlannedResponses {
         self.host(head, bytes).map { self.hostResponses[$0] } ?? self.usualResponses
     }
 

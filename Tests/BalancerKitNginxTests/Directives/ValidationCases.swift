@@ -221,5 +221,25 @@ let validationCases: [ValidationCase] = [
     .init(.location, "expires 1ms;", #""expires" directive invalid value in FILE:2"#),
     .init(.location, "expires 99999999999999999999;", #""expires" directive invalid value in FILE:2"#),
     .init(.location, "expires 9999999999999y;", #""expires" directive invalid value in FILE:2"#),
-    .init(.location, "expires $nonsense;", #"unknown "nonsense" variable in FILE:2"#),
+    .init(.location, "expires $nonsense;", #"unknown "nonsense" variable"#),
+    // Logs.
+    .init(
+        .http,
+        "log_format own '$uri'; access_log a.log own; server { access_log off; location / { access_log b.log; access_log c.log own; } }"),
+    .init(
+        .location,
+        "access_log a.log combined buffer=32k flush=5s; access_log b.log combined gzip=9 if=$uri; access_log c.log combined gzip flush=1s;"),
+    .init(.server, "access_log off b;", #"invalid parameter "b" in FILE:2"#),
+    .init(.server, "access_log a.log nonsense;", #"unknown log format "nonsense" in FILE:2"#),
+    .init(.http, "access_log a.log own; log_format own a;", #"unknown log format "own" in FILE:2"#),
+    .init(.server, "access_log a.log combined buffer=x;", #"invalid buffer size "x" in FILE:2"#),
+    .init(.server, "access_log a.log combined buffer=0;", #"invalid buffer size "0" in FILE:2"#),
+    .init(.server, "access_log a.log combined buffer=1k flush=0;", #"invalid flush time "0" in FILE:2"#),
+    .init(.server, "access_log a.log combined flush=5s;", #"no buffer is defined for access_log "a.log" in FILE:2"#),
+    .init(.server, "access_log a.log combined gzip=10;", #"invalid compression level "10" in FILE:2"#),
+    .init(.server, "access_log a.log combined bufer=1k;", #"invalid parameter "bufer=1k" in FILE:2"#),
+    .init(.server, "access_log;", "\(badCount) \"access_log\" directive in FILE:2"),
+    .init(.location, "error_log e.log info; error_log f.log debug_http debug_event;"),
+    .init(.location, "error_log e.log Info;", #"invalid log level "Info" in FILE:2"#),
+    .init(.location, "error_log e.log info warn;", #"duplicate log level "warn" in FILE:2"#),
 ]

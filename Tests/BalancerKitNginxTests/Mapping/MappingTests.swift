@@ -230,7 +230,7 @@ private func onlyUpstream(_ configuration: NginxConfiguration) throws -> Upstrea
             """)
         #expect(
             site.report.entries.map { "\($0.place.line) \($0.directive)" } == [
-                "1 gzip", "3 server_name", "4 access_log", "5 listen", "8 proxy_buffering", "9 proxy_http_version", "15 proxy_set_header",
+                "1 gzip", "3 server_name", "5 listen", "8 proxy_buffering", "9 proxy_http_version", "15 proxy_set_header",
             ])
         #expect(site.report.entries[0].description == "FILE:1: \"gzip\" has no effect here")
         #expect(site.report.entries.allSatisfy { $0.kind == .noEffect })

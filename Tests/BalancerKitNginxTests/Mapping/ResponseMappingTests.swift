@@ -11,6 +11,7 @@ import Testing
     private static func shown(_ settings: ResponseSettings) -> String {
         let fields = settings.fields?.map { "\($0.name)=\($0.value)\($0.isAlways ? "!" : "")" }
         return "\(fields.map { $0.joined(separator: ",") } ?? "-") \(settings.expiry.map { "\($0)" } ?? "-")"
+            + (settings.log.map { " \($0)" } ?? "")
     }
 
     @Test func `what a block says replaces what is said around it`() throws {
@@ -66,7 +67,7 @@ import Testing
 
     @Test(arguments: [
         ("add_header X-A \"a\\r\\nX-B: b\";", "\"add_header X-A\" with a control character in its value", NginxError.Code.invalidValue),
-        ("add_header X-A \"a\nb\";", "\"add_header X-A\" with a control character in its value", .invalidValue),
+        ("add_header X-A \"a\u{7}b\";", "\"add_header X-A\" with a control character in its value", .invalidValue),
         ("add_header X-A \"a\u{0}b\";", "\"add_header X-A\" with a control character in its value", .invalidValue),
         ("add_header \"X-A: b\\r\\nX\" c;", "\"add_header\" with what is no field's name", .invalidValue),
         ("add_header \"\" c;", "\"add_header\" with what is no field's name", .invalidValue),
@@ -102,5 +103,54 @@ import Testing
         let bytes = Array("server { add_header X-A \"".utf8) + [0xE9] + Array("\"; return 200; }".utf8)
         let error = #expect(throws: NginxError.self) { try NginxConfiguration(parsing: bytes, file: "FILE", context: .http) }
         #expect(error?.code == .unsupported && error?.place?.line == 1)
+    }
+
+    @Test(
+        arguments: [
+            ("access_log off;", AccessLogging.off, nil), ("access_log /a/b.log;", .files(["/a/b.log"]), nil),
+            ("access_log /a combined;", .files(["/a"]), nil), ("access_log /a; access_log /b; access_log /a;", .files(["/a", "/b"]), nil),
+            ("access_log /a; access_log off;", .off, nil), ("access_log logs/a;", .files(["/etc/own/logs/a"]), nil),
+            ("access_log /a main;", .logger, "no other format than \"combined\" is written"),
+            ("access_log /b; access_log /a main;", .files(["/b"]), "no other format than \"combined\" is written"),
+            ("access_log syslog:server=127.0.0.1;", .logger, "syslog is not spoken to"),
+            ("access_log /a/$host.log;", .logger, "a file that variables name"),
+            (
+                "access_log /a combined buffer=32k flush=1m;", .files(["/a"]),
+                "the parameter \"buffer=32k\": lines are written as they come"
+            ),
+            (
+                "access_log /a combined if=$arg_log;", .logger,
+                "the parameter \"if=$arg_log\" is not followed, and without it another file would come of it"
+            ),
+            (
+                "access_log /a combined gzip;", .logger,
+                "the parameter \"gzip\" is not followed, and without it another file would come of it"
+            ),
+        ] as [(String, AccessLogging, String?)])
+    func `access_log`(text: String, log: AccessLogging, why: String?) throws {
+        let file =
+            "server {\nTEXT location / { return 200; } location /a { access_log off; return 200; } location /b {\nTEXT return 200; } }"
+        let site = try NginxConfiguration(
+            parsing: file.replacing("TEXT", with: text).utf8, file: "FILE", context: .http, prefix: "/etc/own")
+        #expect(site.proxy.responses.log == log)
+        #expect(site.proxy.routes.map(\.responses.log) == [nil, .off, log])
+        let entries = site.report.entries.filter { $0.directive == "access_log" }
+        let lines = Set(entries.filter { $0.message == "\"access_log\" has no effect here: \(why ?? "")" }.map(\.place.line))
+        #expect(why == nil ? entries.isEmpty : lines == [2, 3], "\(entries)")
+    }
+
+    @Test func `another server notes its requests where it says, not where the default one does`() throws {
+        let site = try Self.read(
+            """
+            server { listen 1; access_log /a; location / { return 200; } }
+            server { listen 1; server_name two; location / { return 200; } }
+            server { listen 1; server_name three; access_log off; location / { return 200; } }
+            """)
+        #expect(site.proxy.hosts.map(\.responses.log) == [.logger, .off])
+    }
+
+    @Test func `error_log has no effect, and says so`() throws {
+        let site = try Self.read("error_log /a info;\nserver { error_log /b; return 200; }")
+        #expect(site.report.entries.filter { $0.directive == "error_log" }.map(\.place.line) == [1, 2])
     }
 }

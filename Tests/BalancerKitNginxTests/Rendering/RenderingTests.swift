@@ -43,6 +43,7 @@ private func fullProxy() throws -> ProxyConfiguration {
     proxy.clientKeepAlive.time = .seconds(30)
     proxy.forwarding.hostHeader = .fixed("a b")
     proxy.forwarding.defaultHost = "www.example"
+    proxy.responses.log = .off
     return proxy
 }
 
@@ -67,7 +68,7 @@ private func described(_ proxy: ProxyConfiguration) -> [String] {
 
 private func described(_ settings: ResponseSettings) -> String {
     let fields = settings.fields?.map { "\($0.name): \($0.value) \($0.isAlways)" }
-    return "\(fields.map { "\($0)" } ?? "-") \(settings.expiry.map { "\($0)" } ?? "-")"
+    return "\(fields.map { "\($0)" } ?? "-") \(settings.expiry.map { "\($0)" } ?? "-") \(settings.log.map { "\($0)" } ?? "-")"
 }
 
 private func described(_ route: ProxyRoute) -> [String] {
@@ -139,7 +140,11 @@ private func siteProxy() throws -> ProxyConfiguration {
     ]
     proxy.responses.fields = [ResponseField(name: "X-Proxy", value: try RequestTemplate("a \"b\" {c};#\\é $host"), isAlways: true)]
     proxy.responses.expiry = .after(.seconds(-5))
+    proxy.responses.log = .files(["/dev/null", "/dev/full"])
     proxy.routes[1].responses.fields = []
+    proxy.routes[1].responses.log = .off
+    proxy.hosts[0].responses.log = .off
+    proxy.hosts[1].responses.log = .off
     proxy.routes[2].responses.fields = [
         ResponseField(name: "ETag", value: try RequestTemplate("")), ResponseField(name: "X-Two", value: try RequestTemplate("$uri")),
     ]
@@ -193,6 +198,8 @@ private func siteProxy() throws -> ProxyConfiguration {
         for host in ["127.0.0.1", "0.0.0.0", "::", "::1", "localhost"] {
             var proxy = ProxyConfiguration(endpoints: ["127.0.0.1:8001", "127.0.0.1:8002"])
             proxy.host = host
+            // Where a file says nothing else, nginx would write one.
+            proxy.responses.log = .off
             #expect(described(try NginxConfiguration(parsing: try NginxFile(proxy).text.utf8).proxy) == described(proxy))
         }
         var proxy = ProxyConfiguration(endpoints: ["127.0.0.1:8001"])
@@ -233,6 +240,11 @@ private func siteProxy() throws -> ProxyConfiguration {
         add { $0.unixSocket = "/tmp/a:b" }
         try add { $0.routes[0].requestFields = [RequestField(name: "X-A", value: try RequestTemplate(literal: "a$b"))] }
         add { $0.routes[0].upgrades = .to(["websocket"]) }
+        try add { $0.responses.fields = [ResponseField(name: "X-A", value: try RequestTemplate(literal: "a$b"))] }
+        try add { $0.routes[0].responses.fields = [ResponseField(name: "X-A", value: try RequestTemplate("a\r\nX-B: c"))] }
+        add { $0.routes[0].responses.expiry = .after(.seconds(Int64.max)) }
+        add { $0.responses.log = .files(["access.log"]) }
+        add { $0.responses.log = .files(["/a/$host"]) }
         add { $0.routes[0].routes = [ProxyRoute(prefix: "/", action: .close), ProxyRoute(prefix: "/", action: .close)] }
         add { $0.routes.append(ProxyRoute(prefix: "/x", files: StaticFiles(directory: "/srv"))) }
         add { $0.routes.append(ProxyRoute(prefix: "/x/", upstream: UpstreamConfiguration(endpoints: ["127.0.0.1:1"]))) }

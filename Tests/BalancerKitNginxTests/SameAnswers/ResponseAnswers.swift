@@ -79,7 +79,7 @@ private typealias Request = SameAnswers.Request
             server { listen 127.0.0.1:{port}; server_name c.example; add_header X-C c always; location / { return 404; } }
             """
         var requests = [
-            "/a.txt", "/none.txt", "/d", "/d/", "/app", "/app/x", "/app/own", "/own", "/own/%41%0a?q=1", "/own/inner", "/own/other",
+            "/a.txt", "/missing.txt", "/d", "/d/", "/app", "/app/x", "/app/own", "/own", "/own/%41%0a?q=1", "/own/inner", "/own/other",
             "/none",
             "/dead", "/dead/none", "/tags/own", "/group/abc", "/returned", "/refused", "/moved", "/created", "/teapot",
         ].map { Request($0, "X-K: k") }
@@ -213,5 +213,65 @@ private typealias Request = SameAnswers.Request
         guard let index = Int(target.dropFirst(2).prefix { $0.isNumber }), times.indices.contains(index) else { return true }
         let isModified = times[index].hasPrefix("modified") && !target.hasPrefix("/r") && !target.hasSuffix("/200")
         return !isModified && !["epoch", "max"].contains(times[index]) && !times[index].hasPrefix("@") || times[index] == "modified 0"
+    }
+}
+
+@Suite struct LogAnswers {
+    /// The time, and how long a page of an error is, are left out.
+    private static func lines(_ file: String) -> [String] {
+        guard let text = try? String(contentsOfFile: file, encoding: .utf8) else { return [] }
+        return text.split(separator: "\n").map { line in
+            line.replacingOccurrences(of: #"\[[^\]]*\]"#, with: "[]", options: .regularExpression)
+                .replacingOccurrences(of: #"" ([34][0-9]{2}) [1-9][0-9]* ""#, with: "\" $1 N \"", options: .regularExpression)
+        }
+    }
+
+    @Test func `access_log: the same lines in the same files`() async throws {
+        let upstream = try await SameAnswers.echo("up")
+        let scratch = try Scratch()
+        try scratch.write("www/a.txt", "0123456789")
+        let text = """
+            server {
+                listen 127.0.0.1:{port};
+                access_log \(scratch.path)/one.log;
+                types { text/plain txt; }
+                proxy_set_header Host $host;
+                location / { root \(scratch.path)/www; }
+                location /app/ { proxy_pass http://127.0.0.1:\(upstream.port); }
+                location /silent { access_log off; return 200 silent; }
+                location /two { access_log \(scratch.path)/two.log combined; access_log \(scratch.path)/three.log; return 200 two; }
+                location /two/inner { return 200 inner; }
+                location /returned { return 200 "some text"; location /returned/inner { access_log \(scratch.path)/two.log; return 201 inner; } }
+                location /closed { return 444; }
+            }
+            """
+        let requests = [
+            Request("/a.txt", "User-Agent: \"quoted\\ back\" é", "Referer: http://b/?q=1"), Request("/a.txt", method: "HEAD"),
+            Request("/a.txt", "Range: bytes=2-4"), Request("/none"), Request("/app/x?q=\"é\"&token=1", "Authorization: Basic dXNlcjpwYXNz"),
+            Request("/app", host: nil), Request("/silent"), Request("/two"), Request("/two/inner"), Request("/returned"),
+            Request("/returned/inner", "Authorization: Basic ====", "User-Agent: a", "User-Agent: b"),
+            Request("/returned", "Authorization: Bearer dXNlcjpwYXNz"), Request("/returned", method: "HEAD"), Request("/last"),
+        ]
+        let files = ["one", "two", "three"].map { "\(scratch.path)/\($0).log" }
+        let lines = try await SameAnswers.compare(text) { (port: Int) async throws -> [[String]] in
+            let before = files.map { Self.lines($0).count }
+            for request in requests {
+                let connection = try await RawConnection.connect(port)
+                try await connection.send(request.text)
+                _ = try await connection.response(toHead: request.text.hasPrefix("HEAD"))
+                await connection.close()
+            }
+            let connection = try await RawConnection.connect(port)
+            try await connection.send("NO REQUEST\r\n\r\n")
+            try await connection.untilEnd()
+            return try await eventually("the last line") { () -> [[String]]? in
+                let lines: [[String]] = zip(files, before).map { Array(Self.lines($0).dropFirst($1)) }
+                guard lines[0].contains(where: { $0.contains("NO REQUEST") }), lines[1].count == 2, lines[2].count == 1 else { return nil }
+                return lines
+            }
+        }
+        #expect(lines[0].count == 12, "\(lines[0])")
+        #expect(lines[0][4].hasPrefix(#"127.0.0.1 - user [] "GET /app/x?q=\x22\xC3\xA9\x22&token=1 HTTP/1.1" 200 "#), "\(lines[0])")
+        await upstream.stop()
     }
 }
