@@ -20,7 +20,8 @@ import ScaleCore
 /// this node that wait, and returns its value without storing it. ``get(_:as:codec:)`` finds nothing and ``contains(_:)`` says no.
 /// Writes, counters and deletions throw ``CacheError``: `set`, `add`, `replace`, `touch` and the counters `storeUnavailable`, after which
 /// it is not known whether they took effect; deletions and invalidations `notConfirmed`: these stay journaled in this process and are
-/// repeated until delivered, and until then this cache reads nothing from the store. Each failure is counted as `cache.errors` and logged.
+/// repeated until delivered, and until then this cache reads nothing from the store. Each failure is counted as `cache.errors`; one a second
+/// is logged, with the number of those before it that were not.
 ///
 /// Keys are any strings. Values are any `Codable & Sendable` type; a cached `nil`, `false`, `0` or empty list is a hit like any other. A
 /// key read as another type than it was written as is a miss, and is replaced. With a ``MemoryStore`` values are kept decoded: value
@@ -38,6 +39,7 @@ public final class Cache: Sendable {
     let metrics: CacheMetrics
     let flights = LoadFlights()
     let outage: OutageLoads
+    private let failureLines = Locked(LogPace())
     let schemas = SchemaRegistry()
     let invalidator: Invalidator
 
@@ -114,8 +116,12 @@ extension Cache {
 
     func storeFailed(_ error: any Error, verb: String) {
         self.metrics.errors.increment()
-        self.configuration.logger.warning(
-            "the cache's store failed",
-            metadata: ["cache": "\(self.namespace)", "verb": "\(verb)", "error": "\(CacheError.from(error, key: nil).message)"])
+        let now = self.configuration.time.now()
+        guard let omitted = self.failureLines.withLock({ $0.admit(at: now) }) else { return }
+        var metadata: Logger.Metadata = [
+            "cache": "\(self.namespace)", "verb": "\(verb)", "error": "\(CacheError.from(error, key: nil).message)",
+        ]
+        if omitted > 0 { metadata["omitted"] = "\(omitted)" }
+        self.configuration.logger.warning("the cache's store failed", metadata: metadata)
     }
 }

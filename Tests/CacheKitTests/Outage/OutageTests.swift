@@ -1,4 +1,5 @@
 import CacheKitTesting
+import Logging
 import ScaleTesting
 import Testing
 
@@ -24,6 +25,25 @@ import Testing
     ) async {
         let error = await #expect(throws: CacheError.self, sourceLocation: location) { try await body() }
         #expect(error?.code == code, sourceLocation: location)
+    }
+
+    // MARK: Words
+
+    @Test func `one failure a second is logged, with the number of those that were not`() async throws {
+        let lines = RecordedFacts<String>()
+        var configuration = CacheConfiguration()
+        configuration.time = self.store.time.source
+        configuration.logger = Logger(label: "test") { _ in LineRecorder(lines: lines) }
+        let cache = Cache(store: self.store, namespace: "", configuration: configuration)
+        self.takeDown()
+        for _ in 0..<100 { #expect(try await cache.get("k", as: Int.self) == nil) }
+        #expect(lines.all == ["the cache's store failed"])
+        await self.store.time.advance(by: .seconds(1))
+        _ = try await cache.get("k", as: Int.self)
+        #expect(lines.all == ["the cache's store failed", "the cache's store failed omitted=99"])
+        await self.store.time.advance(by: .seconds(1))
+        _ = try await cache.get("k", as: Int.self)
+        #expect(lines.all.last == "the cache's store failed")
     }
 
     // MARK: Loads
@@ -269,5 +289,21 @@ import Testing
         #expect(try await cache.counter("counter") == 5)
         #expect(try await cache.counter("other") == 2)
         #expect(try await cache.get("value", as: String.self) == "kept")
+    }
+}
+
+/// Records what is logged, with how much was left out.
+private struct LineRecorder: LogHandler {
+    let lines: RecordedFacts<String>
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.trace
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { self.metadata[key] }
+        set { self.metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        self.lines.record("\(event.message)" + (event.metadata?["omitted"].map { " omitted=\($0)" } ?? ""))
     }
 }
