@@ -40,6 +40,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "The address of a proxy whose X-Real-IP is believed; can be repeated. Default: none.")
     var trustedProxy: [String] = []
 
+    @Option(help: "How many streams of the live feed one client address may have open at this instance. Default: 8.")
+    var listenersPerClient: Int?
+
     @Flag(help: "Session cookies without Secure and __Host-, for plain HTTP on loopback only.")
     var insecureCookies = false
 
@@ -58,6 +61,8 @@ struct ServeCommand: AsyncParsableCommand {
         settings.seed = try environment.value(self.seed, "seed", default: settings.seed)
         settings.cacheNamespace = try environment.value(self.cacheNamespace, "cache-namespace", default: settings.cacheNamespace)
         settings.trustedProxies = Set(try environment.values(self.trustedProxy, "trusted-proxy"))
+        settings.listenersPerClient = try environment.value(
+            self.listenersPerClient, "listeners-per-client", default: settings.listenersPerClient)
         settings.insecureCookies = try self.insecureCookies || environment.value("insecure-cookies") ?? false
         try await settings.run(logger: logger)
     }

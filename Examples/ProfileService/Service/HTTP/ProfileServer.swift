@@ -54,7 +54,7 @@ struct ProfileServer: Sendable {
         ProfileRoutes(
             database: self.database, list: self.list, notifier: self.notifier, analytics: self.analytics, addresses: self.addresses
         ).add(to: router)
-        LiveRoutes(feed: self.live).add(to: router)
+        LiveRoutes(feed: self.live, addresses: self.addresses).add(to: router)
         JobRoutes(database: self.database, queue: self.queue).add(to: router)
         OperationsRoutes(readiness: self.readiness, metrics: self.metrics, analytics: self.analytics).add(to: router)
         return router

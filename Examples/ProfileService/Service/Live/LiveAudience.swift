@@ -6,12 +6,22 @@ final class LiveAudience: Sendable {
     struct Limits: Sendable {
         /// Beyond it, listeners are refused.
         var listeners = 256
+        /// Of these, as many as one client may have, so that a single one cannot take them all.
+        var listenersPerClient = 8
         /// Events that wait for one listener, beyond what its connection takes. Who lets more wait is dismissed, and comes again. All
         /// listeners share an event's bytes.
         var events = 64
     }
 
+    /// Why a listener has no place.
+    enum Refusal: Error {
+        case full
+        /// The client has all the places that one client may have.
+        case fullForClient
+    }
+
     private struct Seat {
+        let client: String
         let events: AsyncStream<ByteBuffer>.Continuation
         let dismissal: Announcement<LiveListener.Dismissal>
     }
@@ -36,18 +46,23 @@ final class LiveAudience: Sendable {
     var lastEventID: String { self.id(self.state.withLock { $0.events }) }
     var count: Int { self.state.withLock { $0.seats.count } }
 
-    /// A listener who hears all events from now on; nil when there is no place.
+    /// A listener who hears all events from now on. Takes time in proportion to the number of listeners.
     ///
-    /// - Parameter lastEventID: the last event that the client had before it was cut off. Unless that was the last one of all, the first
-    ///   that it hears is that it has missed some.
-    func enter(lastEventID: String?) -> LiveListener? {
+    /// - Parameters:
+    ///   - client: whose place it is, as ``ClientAddress`` has it.
+    ///   - lastEventID: the last event that the client had before it was cut off. Unless that was the last one of all, the first that it
+    ///     hears is that it has missed some.
+    /// - Throws: `Refusal` when there is no place.
+    func enter(client: String, lastEventID: String?) throws(Refusal) -> LiveListener {
         let (events, continuation) = AsyncStream<ByteBuffer>.makeStream(bufferingPolicy: .bufferingOldest(self.limits.events))
         let dismissal = Announcement<LiveListener.Dismissal>()
-        return self.state.withLock { state in
-            guard !state.isClosed, state.seats.count < self.limits.listeners else { return nil }
+        return try self.state.withLock { (state) throws(Refusal) in
+            guard !state.isClosed else { throw .full }
+            guard state.seats.values.count(where: { $0.client == client }) < self.limits.listenersPerClient else { throw .fullForClient }
+            guard state.seats.count < self.limits.listeners else { throw .full }
             let number = state.nextSeat
             state.nextSeat += 1
-            state.seats[number] = Seat(events: continuation, dismissal: dismissal)
+            state.seats[number] = Seat(client: client, events: continuation, dismissal: dismissal)
             continuation.yield(LiveEvent.greeting)
             let last = self.id(state.events)
             if let lastEventID, lastEventID != last { continuation.yield(LiveEvent.reset(id: last)) }

@@ -10,12 +10,12 @@ struct Instance: Sendable {
 
     init(
         stores: Stores, database: ProfileDatabase, hasher: PasswordHasher, queue: JobQueue, metrics: PrometheusRegistry,
-        trustedProxies: Set<String>, insecureCookies: Bool, logger: Logger
+        trustedProxies: Set<String>, insecureCookies: Bool, audience: LiveAudience.Limits = .init(), logger: Logger
     ) {
         let list = ProfileListCache(cache: stores.cache, database: database)
         let publisher = LivePublisher(bus: stores.live, logger: logger)
         self.publisher = publisher
-        self.live = LiveFeed(bus: stores.live, database: database, logger: logger)
+        self.live = LiveFeed(bus: stores.live, database: database, limits: audience, logger: logger)
         self.notifier = CacheNotifier(database: database, list: list, logger: logger) { publisher.announce($0) }
         var checks = stores.checks
         checks["database"] = { try await database.ping() }

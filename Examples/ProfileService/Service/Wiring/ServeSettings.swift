@@ -15,6 +15,8 @@ public struct ServeSettings: Sendable {
     public var seed = 1000
     public var cacheNamespace = "profiles"
     public var trustedProxies: Set<String> = []
+    /// How many streams of the live feed one client may have open at this instance.
+    public var listenersPerClient = LiveAudience.Limits().listenersPerClient
     public var insecureCookies = false
 
     public init() {}
@@ -40,7 +42,8 @@ public struct ServeSettings: Sendable {
         await clients.warnOfAdvice(on: Life.ofService(cache: self.cache, queue: self.queue))
         let instance = Instance(
             stores: stores, database: database, hasher: hasher, queue: jobs.queue, metrics: metrics,
-            trustedProxies: self.trustedProxies, insecureCookies: self.insecureCookies, logger: logger)
+            trustedProxies: self.trustedProxies, insecureCookies: self.insecureCookies,
+            audience: LiveAudience.Limits(listenersPerClient: self.listenersPerClient), logger: logger)
         let listen = self.listen
         let server = instance.server.application(listen: listen, logger: logger) { port in
             logger.notice("serving", metadata: ["address": "\(ListenAddress(host: listen.host, port: port))"])
@@ -57,6 +60,9 @@ public struct ServeSettings: Sendable {
         }
         for proxy in self.trustedProxies.sorted() where (try? SocketAddress(ipAddress: proxy, port: 0)) == nil {
             throw StartError("--trusted-proxy \(proxy): must be an IP address, such as 127.0.0.1")
+        }
+        guard self.listenersPerClient >= 1 else {
+            throw StartError("--listeners-per-client \(self.listenersPerClient): must be at least 1")
         }
         guard self.seed >= 0 else { throw StartError("--seed \(self.seed): must not be negative") }
     }

@@ -58,6 +58,7 @@ import Darwin
         (["smoke", "--redis", "redis://127.0.0.1:1"], "--redis: Redis at 127.0.0.1:1"),
         (["serve", "--listen", "127.0.0.1:0", "--seed=-1"], "--seed"),
         (["serve", "--listen", "127.0.0.1:0", "--trusted-proxy", "localhost"], "--trusted-proxy localhost"),
+        (["serve", "--listen", "127.0.0.1:0", "--listeners-per-client", "0"], "--listeners-per-client 0"),
         (["worker"], "--queue"),
         (["worker", "--queue", "memory"], "--queue"),
         (["worker", "--queue", "sqlite:/nonexistent/directory/jobs.sqlite"], "--queue sqlite:/nonexistent/directory/jobs.sqlite"),
@@ -240,8 +241,7 @@ import Darwin
             ["serve"],
             [
                 "--listen", "--cache", "--sessions", "--queue", "--results", "--database", "--seed", "--trusted-proxy",
-                "--insecure-cookies",
-                "--log-level",
+                "--listeners-per-client", "--insecure-cookies", "--log-level",
             ]
         ),
         (["worker"], ["--queue", "--results", "--concurrency", "--log-level"]),

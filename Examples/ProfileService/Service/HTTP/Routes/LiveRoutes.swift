@@ -6,6 +6,7 @@ import ScaleCore
 /// The feed of changed profiles, as server-sent events.
 struct LiveRoutes: Sendable {
     let feed: LiveFeed
+    let addresses: ClientAddress
     var time = TimeSource.system
 
     static let endpoints = [EndpointTable.Endpoint("/live", [.get])]
@@ -20,9 +21,7 @@ struct LiveRoutes: Sendable {
     }
 
     @Sendable func listen(_ request: Request, _ context: ProfileContext) async throws -> Response {
-        guard let listener = self.feed.audience.enter(lastEventID: request.headers[Self.lastEventID]) else {
-            throw HTTPFailure(.serviceUnavailable, "too many listen already, try again soon", headers: [.retryAfter: "5"])
-        }
+        let listener = try self.listener(request, context)
         let headers: HTTPFields = [
             .contentType: "text/event-stream", .cacheControl: "no-store", Self.accelBuffering: "no",
             // A stream has no end but that of its connection.
@@ -39,6 +38,20 @@ struct LiveRoutes: Sendable {
                     listener.leave()
                 }
             })
+    }
+
+    private func listener(_ request: Request, _ context: ProfileContext) throws(HTTPFailure) -> LiveListener {
+        do {
+            return try self.feed.audience.enter(
+                client: self.addresses.of(request, context), lastEventID: request.headers[Self.lastEventID])
+        } catch {
+            switch error {
+            case .full:
+                throw HTTPFailure(.serviceUnavailable, "too many listen already, try again soon", headers: [.retryAfter: "5"])
+            case .fullForClient:
+                throw HTTPFailure(.tooManyRequests, "too many listen from this address already", headers: [.retryAfter: "5"])
+            }
+        }
     }
 
     @concurrent private func send(to listener: LiveListener, _ writer: inout any ResponseBodyWriter, _ channel: any Channel) async throws {
