@@ -128,7 +128,8 @@ let package = Package(
         room("SessionStoreRedis", ["ScaleCore", "ScaleRedis", "SessionStore"]),
         room("SessionStoreTesting", ["ScaleCore", "ScaleTesting", "SessionStore"]),
 
-        // Tests, one target per room. TestServers tells the tests where the private servers listen.
+        // Tests, one target per room. TestServers tells the tests where the private servers listen, and starts processes of their own. (How a
+        // process is started it has by a link from the library that starts nginx.)
         .target(name: "TestServers", path: "Tests/TestServers", swiftSettings: swiftSettings),
         tests("DocumentationTests", []),
         tests("ScaleCoreTests", ["ScaleCore", "ScaleTesting"]),
@@ -195,7 +196,7 @@ let package = Package(
             swiftSettings: swiftSettings),
         tests(
             "QueueKitSQLiteTests",
-            ["QueueKit", "QueueKitSQLite", "QueueKitTesting", "SQLiteWorkerProcess", "ScaleCore", "ScaleTesting", grdb]),
+            ["QueueKit", "QueueKitSQLite", "QueueKitTesting", "SQLiteWorkerProcess", "ScaleCore", "ScaleTesting", "TestServers", grdb]),
         tests(
             "SessionStoreTests",
             ["ScaleCore", "ScaleTesting", "SessionStore", "SessionStoreTesting", inMemoryLogging, logging, metricsTestKit]),

@@ -95,10 +95,11 @@ let package = Package(
             ],
             path: "ProfileService/Command",
             swiftSettings: swiftSettings),
-        // The root's own files by links, since servers for tests are nobody's product.
+        // The root's own files by links, since servers and processes for tests are nobody's product.
         .target(name: "PrivateServers", path: "ProfileService/PrivateServers", swiftSettings: swiftSettings),
         // The examples' own programs as processes, for their tests.
-        .target(name: "Programs", dependencies: [scaleKit("ScaleTesting")], path: "Programs", swiftSettings: swiftSettings),
+        .target(
+            name: "Programs", dependencies: ["PrivateServers", scaleKit("ScaleTesting")], path: "Programs", swiftSettings: swiftSettings),
         .testTarget(
             name: "ProfileServiceTests",
             dependencies: [
@@ -183,7 +184,8 @@ let package = Package(
             name: "BookshopXCTests", dependencies: ["Bookshop", "BookshopFakes"] + consumerTesting, path: "ConsumerTests/XCTests",
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "BookshopSwiftTests", dependencies: ["Bookshop", "BookshopFakes"] + consumerTesting, path: "ConsumerTests/SwiftTests",
+            name: "BookshopSwiftTests", dependencies: ["Bookshop", "BookshopFakes", "Programs"] + consumerTesting,
+            path: "ConsumerTests/SwiftTests",
             swiftSettings: swiftSettings),
 
         // Each kit in a dozen lines; the README shows parts of them.

@@ -1,4 +1,5 @@
-import Foundation
+public import Foundation
+import PrivateServers
 import ScaleTesting
 
 #if canImport(Glibc)
@@ -18,43 +19,30 @@ public struct ProgramOutcome: Sendable {
     public var filesLeft: Int
 }
 
-/// A built program, run as a user runs it: a process with a working directory and a temporary directory of its own, for the tests of the
-/// examples' programs.
-///
-/// It stands beside `PrivateServer`, which starts servers that are not ours, and beside the library's `ChildProcess`, which follows nginx:
-/// the three agree in a few lines of Foundation's `Process`, and differ in what they are for. A server is probed by its port, frozen and
-/// killed, and dies with its object; nginx's end is a value that a service awaits, on errors of its library; of a program we want all
-/// that it says. No target could hold the common lines that all three may import: the library may not depend on helpers of tests, the
-/// servers' helpers on no product, and an example on no internals of the library.
+/// A program, run as a user runs it: a process with a working directory and a temporary directory of its own, for the tests of the
+/// examples' programs. It ends with the last reference to it at the latest.
 public struct RunningProgram: Sendable {
-    public let id: Int32
-    private let end: End
+    private let process: ChildProcess
     private let directory: URL
 
     /// Starts the program of that name, which lies beside the test bundle.
     public static func start(_ name: String, _ arguments: [String], environment: [String: String] = [:]) throws -> RunningProgram {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("\(name)-test-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
-            .appendingPathComponent(name)
-        process.arguments = arguments
-        process.currentDirectoryURL = directory
+        guard let program = ChildProcess.built(name) else { throw TestFailure("no \(name) is built") }
+        return try Self.start(program, arguments, environment: environment)
+    }
+
+    public static func start(_ program: URL, _ arguments: [String], environment: [String: String] = [:]) throws -> RunningProgram {
+        let directory = FileManager.default.temporaryDirectory
+            .appendingPathComponent("\(program.lastPathComponent)-test-\(UUID().uuidString)")
         let temporary = directory.appendingPathComponent("temporary")
         try FileManager.default.createDirectory(at: temporary, withIntermediateDirectories: true)
-        process.environment = ProcessInfo.processInfo.environment.merging(["TMPDIR": temporary.path]) { $1 }.merging(environment) { $1 }
-        process.standardInput = FileHandle.nullDevice
-        let (output, errors) = (try Self.file(directory, "output"), try Self.file(directory, "errors"))
-        process.standardOutput = output
-        process.standardError = errors
-        // Foundation keeps a process that has ended, and what was given to it. From about 1,350 open files on its next start may crash:
-        // it looks through them by copies of 256 bytes, the last ones beyond the end of what it has read.
-        defer { for file in [output, errors] { try? file.close() } }
-        let end = End()
-        process.terminationHandler = { end.come($0.terminationStatus) }
-        try process.run()
-        return RunningProgram(id: process.processIdentifier, end: end, directory: directory)
+        let process = try ChildProcess(
+            program, arguments, environment: ["TMPDIR": temporary.path].merging(environment) { $1 }, directory: directory,
+            files: (directory.appendingPathComponent("output"), directory.appendingPathComponent("errors")))
+        return RunningProgram(process: process, directory: directory)
     }
+
+    public var id: Int32 { self.process.id }
 
     /// What it has written to standard error so far.
     public var errors: String { (try? String(contentsOf: self.directory.appendingPathComponent("errors"), encoding: .utf8)) ?? "" }
@@ -80,32 +68,14 @@ public struct RunningProgram: Sendable {
     }
 
     public func signal(_ number: Int32) {
-        kill(self.id, number)
+        self.process.send(number)
     }
 
-    /// Waits for the end, for a minute at most.
-    public func outcome() async throws -> ProgramOutcome {
-        defer { if self.end.status == nil { kill(self.id, SIGKILL) } }
-        let status = try await eventually(within: .seconds(60), "the program ends; it said \(self.errors)") { self.end.status }
+    /// Waits for the end, and kills what has not ended in time.
+    public func outcome(within limit: Duration = .seconds(60)) async throws -> ProgramOutcome {
+        defer { if self.process.isRunning { self.process.send(SIGKILL) } }
+        let status = try await eventually(within: limit, "the program ends; it said \(self.errors)") { self.process.status }
         defer { try? FileManager.default.removeItem(at: self.directory) }
         return ProgramOutcome(status: status, output: self.output, errors: self.errors, filesLeft: self.scratchFiles)
-    }
-
-    private static func file(_ directory: URL, _ name: String) throws -> FileHandle {
-        let url = directory.appendingPathComponent(name)
-        try Data().write(to: url)
-        return try FileHandle(forWritingTo: url)
-    }
-}
-
-/// `@unchecked Sendable`: `ended` is only touched under the lock.
-private final class End: @unchecked Sendable {
-    private let lock = NSLock()
-    private var ended: Int32?
-
-    var status: Int32? { self.lock.withLock { self.ended } }
-
-    func come(_ status: Int32) {
-        self.lock.withLock { self.ended = status }
     }
 }

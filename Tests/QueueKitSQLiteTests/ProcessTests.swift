@@ -3,6 +3,7 @@ import Foundation
 import QueueKit
 import QueueKitSQLite
 import ScaleTesting
+import TestServers
 import Testing
 
 private struct Mark: Job {
@@ -10,42 +11,11 @@ private struct Mark: Job {
     var number: Int
 }
 
-/// The helper's executable stands beside the test bundle.
-private enum Helper {
-    static let path: String? = {
-        var candidates = [CommandLine.arguments[0]]
-        if let executable = Bundle.main.executablePath { candidates.append(executable) }
-        candidates += Bundle.allBundles.compactMap(\.executablePath)
-        return
-            candidates
-            .map { URL(fileURLWithPath: $0).deletingLastPathComponent().appendingPathComponent("SQLiteWorkerProcess").path }
-            .first { FileManager.default.isExecutableFile(atPath: $0) }
-    }()
-}
-
-/// A worker in a process of its own, ended with this object.
-private final class WorkerProcess {
-    private let process = Process()
-
-    init(_ scratch: Scratch, _ mode: String) throws {
-        self.process.executableURL = URL(fileURLWithPath: try #require(Helper.path))
-        self.process.arguments = [scratch.path, scratch.directory, mode]
-        self.process.standardOutput = FileHandle.nullDevice
-        self.process.standardError = FileHandle.nullDevice
-        try self.process.run()
+extension ChildProcess {
+    /// A worker in a process of its own.
+    fileprivate convenience init(_ scratch: Scratch, _ mode: String) throws {
+        try self.init(try #require(ChildProcess.built("SQLiteWorkerProcess")), [scratch.path, scratch.directory, mode])
     }
-
-    /// Returns when the process is gone. (`waitUntilExit` would hold one of the few threads that tasks run on.)
-    func kill() async throws {
-        self.sendKill()
-        try await eventually("the worker process is gone") { !self.process.isRunning }
-    }
-
-    private func sendKill() {
-        if self.process.isRunning { _ = Foundation.kill(self.process.processIdentifier, SIGKILL) }
-    }
-
-    deinit { self.sendKill() }
 }
 
 @Suite struct ProcessTests {
@@ -57,10 +27,10 @@ private final class WorkerProcess {
     @Test func `workers of two processes and of this one never run the same job twice`() async throws {
         let scratch = try Scratch()
         let queue = JobQueue(sqlite: try scratch.database())
-        let others = [try WorkerProcess(scratch, "run"), try WorkerProcess(scratch, "run")]
+        let others = [try ChildProcess(scratch, "run"), try ChildProcess(scratch, "run")]
         for number in 0..<100 { try await queue.enqueue(Mark(number: number)) }
         try await eventually(within: .seconds(60), "all jobs are done") { try await queue.counts() == QueueCounts() }
-        for other in others { try await other.kill() }
+        for other in others { try await other.end(SIGKILL) }
         let notes = Self.notes(scratch)
         #expect(notes.filter { $0.hasPrefix("overlap") } == [])
         let ends = notes.filter { $0.hasPrefix("end") }
@@ -72,9 +42,9 @@ private final class WorkerProcess {
         let scratch = try Scratch()
         let queue = JobQueue(sqlite: try scratch.database())
         let receipt = try await queue.enqueue(Mark(number: 1))
-        let victim = try WorkerProcess(scratch, "hang")
+        let victim = try ChildProcess(scratch, "hang")
         try await eventually(within: .seconds(60), "the job has begun") { Self.notes(scratch) == ["begin 1 losses 0"] }
-        try await victim.kill()
+        try await victim.end(SIGKILL)
         let losses = RecordedFacts<Int>()
         let worker = Worker(queue, concurrency: 1) { $0.handle(Mark.self) { _, context in losses.record(context.losses) } }
         let running = Task { try await worker.run() }
@@ -90,10 +60,10 @@ private final class WorkerProcess {
     @Test func `a worker is woken by what another process enqueues, and a caller by what another process finishes`() async throws {
         let scratch = try Scratch()
         let queue = JobQueue(sqlite: try scratch.database())
-        let other = try WorkerProcess(scratch, "run")
+        let other = try ChildProcess(scratch, "run")
         let receipt = try await queue.enqueue(Mark(number: 1))
         _ = try await receipt.value(timeout: .seconds(60))
-        try await other.kill()
+        try await other.end(SIGKILL)
         #expect(Self.notes(scratch) == ["begin 1 losses 0", "end 1"])
     }
 
@@ -107,17 +77,17 @@ private final class WorkerProcess {
             try await source.publish(message, to: "celery", notBefore: nil)
         }
         var kills = 0
-        var relay = try WorkerProcess(scratch, "relay")
+        var relay = try ChildProcess(scratch, "relay")
         for arrived in [50, 200, 400, 700] {
             try await eventually(within: .seconds(60), "\(arrived) have arrived") {
                 try await destination.counts(of: "celery").ready >= arrived
             }
-            try await relay.kill()
+            try await relay.end(SIGKILL)
             kills += 1
-            relay = try WorkerProcess(scratch, "relay")
+            relay = try ChildProcess(scratch, "relay")
         }
         try await eventually(within: .seconds(60), "all are relayed") { try await source.counts(of: "celery") == QueueCounts() }
-        try await relay.kill()
+        try await relay.end(SIGKILL)
         let request = ReceiveRequest(queues: ["celery"], limit: 2 * count, lease: .seconds(60), owner: "me", waits: false)
         let numbers = try await destination.receive(request).compactMap { $0.message.headers["number"]?.integerValue }
         var seen: Set<Int64> = []

@@ -10,9 +10,11 @@ import Darwin
 
 /// A process that a test starts, talks to and ends: by its process id, and at the latest with this object.
 ///
-/// `@unchecked Sendable`: `Process` is only started here, and is then asked whether it runs and for its id; the rest never changes.
+/// `@unchecked Sendable`: `ended` is only touched under `lock`; the rest never changes.
 public final class ChildProcess: @unchecked Sendable {
-    private let process = Process()
+    public let id: Int32
+    private let lock = NSLock()
+    private var ended: Int32?
     private let name: String
     private let input: FileHandle?
     private let outputFile: URL?
@@ -21,73 +23,81 @@ public final class ChildProcess: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - environment: beside what this process has itself.
-    ///   - talks: whether its input comes from ``write(_:)`` and ``output`` shows what it writes; else there is neither.
-    public init(_ executable: URL, _ arguments: [String], environment: [String: String] = [:], talks: Bool = false) throws {
+    ///   - directory: where it works; by default where this process does.
+    ///   - files: where its output and its error output go; by default nowhere.
+    ///   - talks: whether its input comes from ``write(_:)`` and ``output`` shows what it writes; else there is no input.
+    public init(
+        _ executable: URL, _ arguments: [String], environment: [String: String] = [:], directory: URL? = nil,
+        files: (output: URL, errors: URL)? = nil, talks: Bool = false
+    ) throws {
         self.name = executable.lastPathComponent
-        self.process.executableURL = executable
-        self.process.arguments = arguments
-        if !environment.isEmpty {
-            self.process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        }
-        // The child has its own; this one's would stay open for as long as Foundation remembers it.
-        var ours: FileHandle?
-        defer { try? ours?.close() }
-        if talks {
-            // A write to a process that has gone is an error to see, and not the end of this one.
-            _ = signal(SIGPIPE, SIG_IGN)
-            let file = FileManager.default.temporaryDirectory.appendingPathComponent("scalekit-\(self.name)-\(UUID().uuidString).log")
-            guard FileManager.default.createFile(atPath: file.path, contents: nil) else {
-                throw Failure(message: "no file for the output of \(self.name)")
+        var command = [executable.path] + arguments
+        // The working directory belongs to all threads of this process: a shell takes the step, and becomes the program.
+        if let directory { command = ["/bin/sh", "-c", #"cd "$0" && exec "$@""#, directory.path] + command }
+        let surroundings = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        do {
+            if talks {
+                // A write to a process that has gone is an error to see, and not the end of this one.
+                _ = signal(SIGPIPE, SIG_IGN)
+                let file = FileManager.default.temporaryDirectory.appendingPathComponent("scalekit-\(self.name)-\(UUID().uuidString).log")
+                let pipe = Pipe()
+                self.input = pipe.fileHandleForWriting
+                self.outputFile = file
+                self.id = try Spawning.start(
+                    command[0], Array(command.dropFirst()), environment: surroundings, input: pipe.fileHandleForReading.fileDescriptor,
+                    output: file.path, errors: file.path)
+            } else {
+                self.input = nil
+                self.outputFile = nil
+                self.id = try Spawning.start(
+                    command[0], Array(command.dropFirst()), environment: surroundings, output: files?.output.path,
+                    errors: files?.errors.path)
             }
-            let (pipe, output) = (Pipe(), try FileHandle(forWritingTo: file))
-            self.process.standardInput = pipe
-            self.process.standardOutput = output
-            self.process.standardError = output
-            ours = output
-            self.input = pipe.fileHandleForWriting
-            self.outputFile = file
-        } else {
-            self.process.standardInput = FileHandle.nullDevice
-            self.process.standardOutput = FileHandle.nullDevice
-            self.process.standardError = FileHandle.nullDevice
-            self.input = nil
-            self.outputFile = nil
+        } catch {
+            throw Failure(message: "\(self.name) cannot be started: \(String(cString: strerror(error.number)))")
         }
-        try Self.withAllSignals { try self.process.run() }
     }
 
     deinit {
-        self.send(SIGKILL)
+        if self.status == nil {
+            kill(self.id, SIGKILL)
+            // It is gone in a moment, for which no thread of tasks is to wait.
+            Thread.detachNewThread { [id] in
+                Spawning.waitForEnd(of: id)
+                _ = Spawning.reap(id)
+            }
+        }
         if let outputFile { try? FileManager.default.removeItem(at: outputFile) }
     }
 
-    public var isRunning: Bool { self.process.isRunning }
+    /// The exit status once it has ended, or the number of the signal that ended it.
+    public var status: Int32? {
+        self.lock.withLock {
+            if self.ended == nil, Self.hasEnded(self.id) { self.ended = Spawning.reap(self.id) }
+            return self.ended
+        }
+    }
 
-    /// Sends a signal, unless the process has ended: its id may be another's then.
+    public var isRunning: Bool { self.status == nil }
+
+    /// Sends a signal, unless the process is known to have ended: its id may be another's then.
     public func send(_ signal: Int32) {
-        guard self.process.isRunning else { return }
-        #if canImport(Glibc)
-        _ = Glibc.kill(self.process.processIdentifier, signal)
-        #elseif canImport(Musl)
-        _ = Musl.kill(self.process.processIdentifier, signal)
-        #elseif canImport(Darwin)
-        _ = Darwin.kill(self.process.processIdentifier, signal)
-        #endif
+        self.lock.withLock {
+            if self.ended == nil { kill(self.id, signal) }
+        }
     }
 
     /// Sends a signal that ends it, and returns when it is gone.
     public func end(_ signal: Int32 = SIGTERM, within limit: Duration = .seconds(10)) async throws {
         if signal != SIGKILL { self.send(SIGCONT) }
         self.send(signal)
-        try await Self.waitUntil("\(self.name) has ended", within: limit) { !self.process.isRunning }
+        try await Self.waitUntil("\(self.name) has ended", within: limit) { !self.isRunning }
     }
 
     /// Returns when it has ended by itself, with status 0.
     public func succeed(within limit: Duration = .seconds(60)) async throws {
-        try await Self.waitUntil("\(self.name) has ended", within: limit) { !self.process.isRunning }
-        guard self.process.terminationStatus == 0 else {
-            throw Failure(message: "\(self.name) ended with \(self.process.terminationStatus)")
-        }
+        try await Self.waitUntil("\(self.name) has ended", within: limit) { !self.isRunning }
+        guard self.status == 0 else { throw Failure(message: "\(self.name) ended with \(self.status ?? -1)") }
     }
 
     /// Writes a line to its input.
@@ -107,14 +117,11 @@ public final class ChildProcess: @unchecked Sendable {
         public var description: String { self.message }
     }
 
-    /// A process inherits the signals that its starter's thread blocks, and the threads of tasks block `SIGTERM`.
-    private static func withAllSignals(_ body: () throws -> Void) rethrows {
-        var none = sigset_t()
-        var usual = sigset_t()
-        sigemptyset(&none)
-        pthread_sigmask(SIG_SETMASK, &none, &usual)
-        defer { pthread_sigmask(SIG_SETMASK, &usual, nil) }
-        try body()
+    private static func hasEnded(_ id: pid_t) -> Bool {
+        var information = siginfo_t()
+        // It leaves the id to the process until it is reaped. Without a child of that id there is nothing to wait for.
+        guard waitid(P_PID, id_t(id), &information, WEXITED | WNOWAIT | WNOHANG) == 0 else { return errno != EINTR }
+        return information.si_signo != 0
     }
 
     static func waitUntil(
@@ -127,5 +134,16 @@ public final class ChildProcess: @unchecked Sendable {
             try await Task.sleep(for: .milliseconds(5))
         }
         throw Failure(message: "\(what): not within \(limit)")
+    }
+
+    /// A program that is built with the tests, and lies beside their bundle.
+    public static func built(_ name: String) -> URL? {
+        var candidates = [CommandLine.arguments[0]]
+        if let executable = Bundle.main.executablePath { candidates.append(executable) }
+        candidates += Bundle.allBundles.compactMap(\.executablePath)
+        return
+            candidates
+            .map { URL(fileURLWithPath: $0).resolvingSymlinksInPath().deletingLastPathComponent().appendingPathComponent(name) }
+            .first { FileManager.default.isExecutableFile(atPath: $0.path) }
     }
 }

@@ -1,6 +1,6 @@
 import BookshopFakes
 import Foundation
-import ScaleTesting
+import Programs
 import Testing
 
 #if os(Linux)
@@ -51,23 +51,10 @@ import Testing
 /// The test bundle that this test is part of, as a program.
 private enum TestBundle {
     static func run(_ arguments: [String], store: String?) async throws -> (status: Int32, output: String) {
-        let log = FileManager.default.temporaryDirectory.appendingPathComponent("bookshop-tests-\(UUID().uuidString).log")
-        try Data().write(to: log)
-        defer { try? FileManager.default.removeItem(at: log) }
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0])
-        process.arguments = arguments
-        var environment = ProcessInfo.processInfo.environment
-        environment[StoreUnderTest.variable] = store
-        process.environment = environment
-        let output = try FileHandle(forWritingTo: log)
-        process.standardOutput = output
-        process.standardError = output
-        let ended = Gate("the end of the nested run")
-        process.terminationHandler = { _ in ended.open() }
-        try process.run()
-        try await ended.pass(within: .seconds(120))
-        return (process.terminationStatus, try String(contentsOf: log, encoding: .utf8))
+        let bundle = URL(fileURLWithPath: CommandLine.arguments[0])
+        let run = try RunningProgram.start(bundle, arguments, environment: store.map { [StoreUnderTest.variable: $0] } ?? [:])
+        let outcome = try await run.outcome(within: .seconds(120))
+        return (outcome.status, outcome.output + outcome.errors)
     }
 }
 #endif

@@ -47,8 +47,8 @@ let refusedFiles: [(text: String, words: String)] = [
                 outcome.errors.split(separator: "\n").count == 1 && outcome.errors.hasPrefix("Error: \(words) in \(file):"),
                 "\(outcome.errors)")
         }
-        let verdict = try InstalledNginx.verdict(on: file, prefix: program.directory.path)
-        #expect(verdict.status == 1 && verdict.words.contains("\(words) in \(file):"), "\(verdict.words)")
+        let verdict = try await InstalledNginx.verdict(on: file, prefix: program.directory.path)
+        #expect(verdict.status == 1 && verdict.errors.contains("\(words) in \(file):"), "\(verdict.errors)")
     }
 
     @Test func `what only the embedded proxy cannot do is refused by every command, with its place`() async throws {

@@ -48,17 +48,8 @@ extension RunningProgram {
 enum InstalledNginx {
     static let path = "/usr/sbin/nginx"
 
-    /// The exit status and what it says of a whole file.
-    static func verdict(on file: String, prefix: String) throws -> (status: Int32, words: String) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: Self.path)
-        process.arguments = ["-t", "-q", "-c", file, "-p", prefix]
-        let errors = Pipe()
-        process.standardError = errors
-        process.standardOutput = FileHandle.nullDevice
-        try process.run()
-        let words = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        return (process.terminationStatus, words)
+    /// How it ends, and what it says of a whole file.
+    static func verdict(on file: String, prefix: String) async throws -> ProgramOutcome {
+        try await RunningProgram.start(URL(fileURLWithPath: Self.path), ["-t", "-q", "-c", file, "-p", prefix]).outcome()
     }
 }

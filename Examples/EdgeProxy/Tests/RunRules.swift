@@ -168,8 +168,8 @@ private func djangoSite(_ first: Int, _ second: Int) -> String {
         let rendered = try await program.run("render", file, "--context", "http")
         #expect(rendered.status == 0, "\(rendered.errors)")
         let whole = try program.file("nginx.conf", rendered.output)
-        let verdict = try InstalledNginx.verdict(on: whole, prefix: program.directory.path)
-        #expect(verdict.status == 0, "\(verdict.words)")
+        let verdict = try await InstalledNginx.verdict(on: whole, prefix: program.directory.path)
+        #expect(verdict.status == 0, "\(verdict.errors)")
         #expect(try await program.run("check", whole).status == 0)
         #expect(try await program.run("render", whole).output == rendered.output)
     }

@@ -27,8 +27,17 @@ enum Spawning {
     private typealias Attributes = posix_spawnattr_t
     #endif
 
-    /// Starts a program in this process's environment, with no input, no output, and its errors in a file; returns its id.
-    static func start(_ executable: String, _ arguments: [String], errors: String) throws(Failure) -> pid_t {
+    /// Starts a program and returns its id.
+    ///
+    /// - Parameters:
+    ///   - environment: nil for this process's.
+    ///   - input: an open file; nil for none.
+    ///   - output: the file that standard output is written to, anew; nil for none.
+    ///   - errors: the same for standard error. It may be the same file.
+    static func start(
+        _ executable: String, _ arguments: [String], environment: [String: String]? = nil, input: Int32? = nil, output: String? = nil,
+        errors: String? = nil
+    ) throws(Failure) -> pid_t {
         #if canImport(Darwin)
         var actions: Actions = nil
         var attributes: Attributes = nil
@@ -38,15 +47,23 @@ enum Spawning {
         #endif
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        if let input {
+            posix_spawn_file_actions_adddup2(&actions, input, 0)
+        } else {
+            posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        }
+        posix_spawn_file_actions_addopen(&actions, 1, output ?? "/dev/null", O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        if let errors, errors == output {
+            posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        } else {
+            posix_spawn_file_actions_addopen(&actions, 2, errors ?? "/dev/null", O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        }
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
         Self.takeNothingOver(&actions, &attributes)
 
         var process = pid_t()
-        let environment = ProcessInfo.processInfo.environment.map { "\($0)=\($1)" }
+        let environment = (environment ?? ProcessInfo.processInfo.environment).map { "\($0)=\($1)" }
         let number = Self.withCStrings([executable] + arguments) { arguments in
             Self.withCStrings(environment) { environment in
                 posix_spawn(&process, executable, &actions, &attributes, arguments, environment)

@@ -1,23 +1,21 @@
 import Foundation
 
+@testable import BalancerKitNginx
+
 /// The nginx of this machine, asked for its verdict on files.
 struct InstalledNginx {
     static let path = "/usr/sbin/nginx"
     static let isInstalled = FileManager.default.isExecutableFile(atPath: Self.path)
 
     /// The message of `nginx -t` at level emerg, without its prefix; nil when it accepts the file.
-    static func complaint(about file: String, prefix: String) throws -> String? {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: Self.path)
-        process.arguments = ["-t", "-q", "-c", file, "-p", prefix]
-        let errors = Pipe()
-        process.standardError = errors
-        process.standardOutput = FileHandle.nullDevice
-        try process.run()
-        let bytes = errors.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        guard process.terminationStatus != 0 else { return nil }
-        let output = String(decoding: bytes, as: UTF8.self).components(separatedBy: "\nnginx: configuration file")[0]
+    static func complaint(about configuration: String, prefix: String) throws -> String? {
+        let file = NSTemporaryDirectory() + "nginx-verdict-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        let process = try Spawning.start(Self.path, ["-t", "-q", "-c", configuration, "-p", prefix], errors: file)
+        Spawning.waitForEnd(of: process)
+        guard Spawning.reap(process) != 0 else { return nil }
+        let words = String(decoding: try Data(contentsOf: URL(fileURLWithPath: file)), as: UTF8.self)
+        let output = words.components(separatedBy: "\nnginx: configuration file")[0]
         let message = output.components(separatedBy: "[emerg] ").last ?? output
         // With a log of its own it tells its process and thread: `17#17: `.
         let afterNumbers = message.drop { $0.isNumber || $0 == "#" }

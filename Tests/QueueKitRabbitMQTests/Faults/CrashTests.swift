@@ -93,19 +93,8 @@ struct KilledWorkerTests {
         var number: Int
     }
 
-    /// The helper's executable stands beside the test bundle.
-    private static let helper: URL? = {
-        var candidates = [CommandLine.arguments[0]]
-        if let executable = Bundle.main.executablePath { candidates.append(executable) }
-        candidates += Bundle.allBundles.compactMap(\.executablePath)
-        return
-            candidates
-            .map { URL(fileURLWithPath: $0).deletingLastPathComponent().appendingPathComponent("RabbitMQWorkerProcess") }
-            .first { FileManager.default.isExecutableFile(atPath: $0.path) }
-    }()
-
     private static func start(_ url: String, _ file: URL) throws -> ChildProcess {
-        let helper = try #require(Self.helper)
+        let helper = try #require(ChildProcess.built("RabbitMQWorkerProcess"))
         return try ChildProcess(helper, [url, file.path])
     }
 

@@ -1,0 +1,1 @@
+../../../Sources/BalancerKitNginx/Driver/Spawning.swift
