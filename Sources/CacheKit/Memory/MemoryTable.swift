@@ -217,7 +217,4 @@ struct MemoryTable {
 
     /// Names in the order of their latest use, latest first.
     var namesByRecency: [String] { self.recency.order.map { self.slots[$0].key.name } }
-
-    /// How many slots are in use, leases included.
-    var occupied: Int { self.index.count }
 }

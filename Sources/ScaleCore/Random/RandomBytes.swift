@@ -29,9 +29,6 @@ extension RandomSource {
         return (self.next(), self.next())
     }
 
-    /// 128 random bits: unique for as long as anybody will look, and not to be guessed when the source is ``system``.
-    package func id128() -> [UInt8] { self.bytes(16) }
-
     /// 256 random bits, for what grants access by being known, such as a session's id.
     package func id256() -> [UInt8] { self.bytes(32) }
 

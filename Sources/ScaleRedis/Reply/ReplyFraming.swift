@@ -34,12 +34,6 @@ struct ReplyFraming {
         self.limits = limits
     }
 
-    /// Whether the last byte seen was the last of a reply.
-    var isBetweenReplies: Bool {
-        guard case .type = self.state else { return false }
-        return self.open.isEmpty
-    }
-
     /// Checks the next bytes of the stream and counts in `accepted` those that are right. After it has thrown, the stream is lost.
     mutating func check(_ bytes: UnsafeRawBufferPointer, accepted: inout Int) throws(ReplyFault) {
         while accepted < bytes.count {
