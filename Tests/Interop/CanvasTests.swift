@@ -6,25 +6,25 @@ import TestServers
 import Testing
 
 private struct Add: Job {
-    static let name = "swift.add"
+    static let name = "canvas.add"
     typealias Output = Int
     var x: Int
     var y: Int
 }
 
 private struct Sum: Job {
-    static let name = "swift.sum"
+    static let name = "canvas.sum"
     typealias Output = Int
     var numbers: [Int]
 }
 
 private struct Fail: Job {
-    static let name = "swift.fail"
+    static let name = "canvas.fail"
     var number: Int
 }
 
 private struct Failed: Job {
-    static let name = "swift.failed"
+    static let name = "canvas.failed"
     var id: String
 }
 
@@ -96,14 +96,14 @@ struct CanvasTests {
         try await Self.with { seen, ground, client, startsPython in
             // Swift is done before Python begins.
             var bodies: [JobID] = []
-            for task in ["python.sum", "swift.sum"] {
+            for task in ["python.sum", "canvas.sum"] {
                 let members = [JobID(), JobID()]
                 bodies.append(
                     try await Self.apply(
                         [
                             "chord": [
-                                Self.call("swift.add", [1, 2], id: members[0]), Self.call("python.add", [10, 20]),
-                                Self.call("swift.add", [100, 200], id: members[1]),
+                                Self.call("canvas.add", [1, 2], id: members[0]), Self.call("python.add", [10, 20]),
+                                Self.call("canvas.add", [100, 200], id: members[1]),
                             ], "body": Self.call(task),
                         ], client))
                 for member in members { _ = try await client.get(member) }
@@ -112,11 +112,11 @@ struct CanvasTests {
             try startsPython()
             for body in bodies { #expect(try await client.get(body) == 333) }
             // Python is done before Swift ends.
-            for task in ["python.sum", "swift.sum"] {
+            for task in ["python.sum", "canvas.sum"] {
                 let member = JobID()
                 let body = try await Self.apply(
                     [
-                        "chord": [Self.call("swift.add", [1000, 2]), Self.call("python.add", [10, 20], id: member)],
+                        "chord": [Self.call("canvas.add", [1000, 2]), Self.call("python.add", [10, 20], id: member)],
                         "body": Self.call(task),
                     ], client)
                 #expect(try await client.get(member) == 30)
@@ -132,18 +132,18 @@ struct CanvasTests {
         try await Self.with { seen, ground, client, startsPython in
             try startsPython()
             for (bad, dependency) in [
-                (Self.call("swift.fail", [13]), "ValueError('not 13')"), (Self.call("python.fail", ["no luck"]), "ValueError('no luck')"),
+                (Self.call("canvas.fail", [13]), "ValueError('not 13')"), (Self.call("python.fail", ["no luck"]), "ValueError('no luck')"),
                 // Python has words of its own for it, if it comes to be the last.
-                (Self.call("swift.unknown"), "swift.unknown"),
+                (Self.call("canvas.unknown"), "canvas.unknown"),
             ] {
-                for body in ["python.sum", "swift.sum"] {
+                for body in ["python.sum", "canvas.sum"] {
                     let id = JobID()
                     let result = try await Self.apply(
                         [
                             "chord": [
-                                Self.call("swift.add", [1, 2]), bad, Self.call("python.add", [1, 2]), Self.call("swift.add", [3, 4]),
+                                Self.call("canvas.add", [1, 2]), bad, Self.call("python.add", [1, 2]), Self.call("canvas.add", [3, 4]),
                             ],
-                            "body": Self.call(body, id: id, ["link_error": [Self.call("swift.failed")]]),
+                            "body": Self.call(body, id: id, ["link_error": [Self.call("canvas.failed")]]),
                         ], client)
                     #expect(result == id)
                     let raised = try await Self.raised(id, client)
@@ -160,24 +160,24 @@ struct CanvasTests {
     @Test func `groups and chords go on from the Swift worker that ends the step before them`() async throws {
         try await Self.with { seen, ground, client, startsPython in
             try startsPython()
-            func swift(_ number: Int64) -> JSONValue { Self.call("swift.add", [.integer(number)]) }
+            func swift(_ number: Int64) -> JSONValue { Self.call("canvas.add", [.integer(number)]) }
             func python(_ number: Int64) -> JSONValue { Self.call("python.add", [.integer(number)]) }
-            let (first, both) = (Self.call("swift.add", [1, 2]), ["group": [swift(10), python(20)]] as JSONValue)
+            let (first, both) = (Self.call("canvas.add", [1, 2]), ["group": [swift(10), python(20)]] as JSONValue)
             let canvases: [(JSONValue, JSONValue)] = [
                 (["chain": [first, both]], [13, 23]),
-                (["chain": [first, both, Self.call("swift.sum")]], 36),
+                (["chain": [first, both, Self.call("canvas.sum")]], 36),
                 (["chain": [first, both, Self.call("python.sum"), swift(5), python(6)]], 47),
-                (["chain": [first, both, Self.call("swift.sum"), both, Self.call("swift.sum")]], 102),
+                (["chain": [first, both, Self.call("canvas.sum"), both, Self.call("canvas.sum")]], 102),
                 // Two groups behind each other: the second gets the list.
-                (["chain": [first, both, ["group": [Self.call("swift.sum"), Self.call("python.sum")]], Self.call("swift.sum")]], 72),
+                (["chain": [first, both, ["group": [Self.call("canvas.sum"), Self.call("python.sum")]], Self.call("canvas.sum")]], 72),
                 (
                     [
                         "chain": [
-                            first, ["chord": [swift(10), python(20)], "body": ["chain": [Self.call("swift.sum"), swift(1)]]], swift(2),
+                            first, ["chord": [swift(10), python(20)], "body": ["chain": [Self.call("canvas.sum"), swift(1)]]], swift(2),
                         ]
                     ], 39
                 ),
-                (["chain": [first, ["group": [swift(1), ["chain": [swift(1), python(1), swift(1)]]]], Self.call("swift.sum")]], 10),
+                (["chain": [first, ["group": [swift(1), ["chain": [swift(1), python(1), swift(1)]]]], Self.call("canvas.sum")]], 10),
             ]
             for (canvas, expected) in canvases {
                 let id = try await Self.apply(canvas, client)
@@ -190,13 +190,13 @@ struct CanvasTests {
         try await Self.with { seen, ground, client, startsPython in
             try startsPython()
             func swift(_ x: Int64, _ y: Int64? = nil) -> JSONValue {
-                Self.call("swift.add", [.integer(x)] + (y.map { [.integer($0)] } ?? []))
+                Self.call("canvas.add", [.integer(x)] + (y.map { [.integer($0)] } ?? []))
             }
             func python(_ x: Int64, _ y: Int64? = nil) -> JSONValue {
                 Self.call("python.add", [.integer(x)] + (y.map { [.integer($0)] } ?? []))
             }
-            let inner: JSONValue = ["chord": [swift(1, 1), python(2, 2)], "body": Self.call("swift.sum")]
-            for body in ["swift.sum", "python.sum"] {
+            let inner: JSONValue = ["chord": [swift(1, 1), python(2, 2)], "body": Self.call("canvas.sum")]
+            for body in ["canvas.sum", "python.sum"] {
                 let canvases: [(JSONValue, JSONValue)] = [
                     (["chord": [swift(100, 0), inner], "body": Self.call(body)], 106),
                     (["chord": [inner, inner], "body": Self.call(body)], 12),
@@ -210,7 +210,7 @@ struct CanvasTests {
                     (
                         [
                             "chord": [
-                                swift(100, 0), ["chain": [swift(1, 2), ["group": [swift(1), python(2)]], Self.call("swift.sum")]],
+                                swift(100, 0), ["chain": [swift(1, 2), ["group": [swift(1), python(2)]], Self.call("canvas.sum")]],
                             ], "body": Self.call(body),
                         ], 109
                     ),
@@ -219,14 +219,14 @@ struct CanvasTests {
                             "chain": [
                                 swift(1, 0),
                                 [
-                                    "chord": [swift(1), ["chord": [swift(10), python(20)], "body": Self.call("swift.sum")]],
+                                    "chord": [swift(1), ["chord": [swift(10), python(20)], "body": Self.call("canvas.sum")]],
                                     "body": Self.call(body),
                                 ], swift(5),
                             ]
                         ], 39
                     ),
                     (["chord": [swift(1, 0)], "body": ["chain": [Self.call(body), swift(5), python(6)]]], 12),
-                    (["chord": [swift(1, 0), swift(2, 0)], "body": ["group": [Self.call(body), Self.call("swift.sum")]]], [3, 3]),
+                    (["chord": [swift(1, 0), swift(2, 0)], "body": ["group": [Self.call(body), Self.call("canvas.sum")]]], [3, 3]),
                 ]
                 for (canvas, expected) in canvases {
                     let id = try await Self.apply(canvas, client)
@@ -245,15 +245,15 @@ struct CanvasTests {
     @Test func `a failure within a chain, a nested header or a member's chain reaches whoever waits at the end`() async throws {
         try await Self.with { seen, ground, client, startsPython in
             try startsPython()
-            let (good, bad) = (Self.call("swift.add", [1, 2]), Self.call("swift.fail", [13], ["immutable": true]))
-            let inner: JSONValue = ["chord": [good, bad], "body": Self.call("swift.sum")]
+            let (good, bad) = (Self.call("canvas.add", [1, 2]), Self.call("canvas.fail", [13], ["immutable": true]))
+            let inner: JSONValue = ["chord": [good, bad], "body": Self.call("canvas.sum")]
             let canvases: [JSONValue] = [
-                ["chain": [bad, ["group": [good, good]], Self.call("swift.sum")]],
-                ["chain": [good, ["group": [bad, Self.call("python.add", [1])]], Self.call("swift.sum")]],
-                ["chain": [good, ["group": [bad, Self.call("swift.add", [1])]], Self.call("swift.sum"), Self.call("swift.add", [1])]],
+                ["chain": [bad, ["group": [good, good]], Self.call("canvas.sum")]],
+                ["chain": [good, ["group": [bad, Self.call("python.add", [1])]], Self.call("canvas.sum")]],
+                ["chain": [good, ["group": [bad, Self.call("canvas.add", [1])]], Self.call("canvas.sum"), Self.call("canvas.add", [1])]],
                 ["chord": [good, ["chain": [bad, good, good]]], "body": Self.call("python.sum")],
-                ["chord": [good, inner], "body": Self.call("swift.sum")],
-                ["chord": [inner, good], "body": ["chain": [Self.call("swift.sum"), Self.call("swift.add", [1])]]],
+                ["chord": [good, inner], "body": Self.call("canvas.sum")],
+                ["chord": [inner, good], "body": ["chain": [Self.call("canvas.sum"), Self.call("canvas.add", [1])]]],
             ]
             for canvas in canvases {
                 let id = try await Self.apply(canvas, client)
