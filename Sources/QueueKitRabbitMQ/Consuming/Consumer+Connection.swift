@@ -27,14 +27,17 @@ extension Consumer {
     private func setUp(_ request: ReceiveRequest) async throws {
         let connection = try await self.connected()
         let (isGrowing, prefetch, old) = self.desk.state.withLock { state in
-            let needed = state.ledger.heldCount + request.limit
+            let needed = state.neededPrefetch(for: request)
             guard state.prefetch < needed else { return (false, state.prefetch, [String: String]()) }
-            state.prefetch = min(max(2 * needed, 16), 65_535)
+            state.prefetch = min(max(2 * needed, 16), Configuration.maximumPrefetch)
             return (true, state.prefetch, state.queues)
         }
-        if isGrowing {
-            // A limit counts for consumers that begin after it was set.
+        // It may also have become less. A limit counts for consumers that begin after it was set.
+        if self.desk.state.withLock({ $0.toldPrefetch != prefetch }) {
             try await connection.setPrefetch(prefetch)
+            self.desk.state.withLock { $0.toldPrefetch = prefetch }
+        }
+        if isGrowing {
             for (tag, queue) in old {
                 try await connection.cancelConsumer(tag)
                 self.desk.state.withLock { $0.queues[tag] = nil }
@@ -70,8 +73,8 @@ extension Consumer {
         guard !isClosed else { throw QueueError.brokerClosed }
         if let link { return link.connection }
         let new = try await self.open { [weak self] events in self?.take(events, epoch: epoch) }
+        let prefetch = self.desk.state.withLock { $0.prefetch }
         do {
-            let prefetch = self.desk.state.withLock { $0.prefetch }
             if prefetch > 0 { try await new.setPrefetch(prefetch) }
         } catch {
             await new.close()
@@ -82,6 +85,7 @@ extension Consumer {
             // It may be lost already.
             guard state.epoch == epoch, state.lostEpoch != epoch else { return AMQPFailure.lost("it was closed at once") }
             state.link = Link(connection: new, settlements: SettlementWriter(new))
+            state.toldPrefetch = prefetch
             state.queues = [:]
             return nil
         }

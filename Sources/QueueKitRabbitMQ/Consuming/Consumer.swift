@@ -14,7 +14,8 @@ final class Consumer: Sendable {
         var patience: Duration
 
         /// Before anybody has asked for messages. 0 is none yet.
-        var initialPrefetch: Int { min(max(self.prefetch ?? 0, 0), 65_535) }
+        var initialPrefetch: Int { min(max(self.prefetch ?? 0, 0), Self.maximumPrefetch) }
+        static let maximumPrefetch = 65_535
     }
 
     struct Link: Sendable {
@@ -33,6 +34,8 @@ final class Consumer: Sendable {
         /// The last one that was lost, perhaps before anybody knew that it was there.
         var lostEpoch: UInt64 = 0
         var prefetch: Int
+        /// What the channel of the link was told last, which counts for the consumers that begin on it.
+        var toldPrefetch = 0
         var isRecovering = false
 
         mutating func take(_ request: ReceiveRequest, at now: Instant) -> [Delivery] {
@@ -41,8 +44,13 @@ final class Consumer: Sendable {
 
         /// Whether what a request asks for would come by itself.
         func serves(_ request: ReceiveRequest) -> Bool {
-            self.link != nil && self.prefetch >= self.ledger.heldCount + request.limit
+            self.link != nil && self.prefetch >= self.neededPrefetch(for: request)
                 && request.queues.allSatisfy { self.consumer(of: $0) != nil }
+        }
+
+        /// As many as a server can be told, at most.
+        func neededPrefetch(for request: ReceiveRequest) -> Int {
+            min(self.ledger.heldCount + request.limit, Configuration.maximumPrefetch)
         }
 
         /// Whether somebody waits for what does not come.

@@ -256,6 +256,22 @@ struct RabbitMQBrokerTests {
         }
     }
 
+    @Test func `a number of messages sent ahead that was configured holds again for workers that became smaller`() async throws {
+        try await Self.with({
+            $0.idlePatience = .seconds(3600)
+            $0.prefetch = 5
+        }) { broker, host in
+            try await broker.publish(Self.message(0), to: Self.queue, notBefore: nil)
+            let held = try #require(try await broker.receive(Self.request(limit: 50)).first)
+            for number in 1...60 { try await broker.publish(Self.message(number), to: Self.queue, notBefore: nil) }
+            await broker.fetchLess()
+            let next = try #require(try await broker.receive(Self.request()).first)
+            #expect(try await Self.count(of: 55, from: host) >= 55)
+            try await broker.acknowledge(held.lease)
+            try await broker.acknowledge(next.lease)
+        }
+    }
+
     @Test(arguments: [RabbitMQBroker.QueueKind.classic, .quorum])
     func `a shutdown is no loss for messages that no worker had`(_ kind: RabbitMQBroker.QueueKind) async throws {
         try await Self.with({ $0.queueKind = kind }) { second, host in
