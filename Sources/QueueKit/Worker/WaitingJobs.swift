@@ -42,10 +42,10 @@ struct WaitingJobs: Sendable {
         self.tasks[slot] = task
     }
 
-    /// Takes a job out of its line. Linear in the line's length.
+    /// Takes a job out of its line. Linear in its distance from the front: those that have waited too long go from there.
     mutating func remove(_ slot: Slot) {
         guard let task = self.tasks.removeValue(forKey: slot) else { return }
-        self.lines[task]?.removeAll { $0 == slot }
+        if let place = self.lines[task]?.firstIndex(of: slot) { self.lines[task]?.remove(at: place) }
         if self.lines[task]?.isEmpty == true { self.lines[task] = nil }
     }
 

@@ -76,9 +76,9 @@ extension Worker {
         self.queue.metrics.count(.started, task: message.task, queue: delivery.lease.queue)
         let begin = self.queue.time.now()
         let context = self.context(of: message, delivery)
-        let limits = self.slots.timeLimits(of: message.task) ?? .init(soft: defaults.softTimeLimit, hard: defaults.hardTimeLimit)
         let outcome = await self.slots.run(
-            slot, softLimit: message.softTimeLimit ?? limits.soft, hardLimit: message.hardTimeLimit ?? limits.hard
+            slot, of: message.task, own: .init(soft: message.softTimeLimit, hard: message.hardTimeLimit),
+            defaults: .init(soft: defaults.softTimeLimit, hard: defaults.hardTimeLimit)
         ) {
             try await self.runHandler(admission, context)
         }

@@ -84,11 +84,6 @@ final class WorkerSlots: Sendable {
 
     var settings: WorkerSettings { self.state.withLock { $0.engine.settings } }
 
-    /// The limits that watchers have given a task; `nil`: its own ones.
-    func timeLimits(of task: String) -> WorkerSettings.TimeLimits? {
-        self.state.withLock { $0.engine.settings.timeLimits(of: task) }
-    }
-
     /// Remembers the task that waits for messages, so that a shutdown or other settings than those by which it asks can end the wait.
     func isReceiving(with task: Task<[Delivery], any Error>, by settings: WorkerSettings) {
         let isObsolete = self.state.withLock { state in
@@ -157,32 +152,40 @@ final class WorkerSlots: Sendable {
     /// Returns when a job of this task may begin, or shall not.
     func turn(_ slot: Slot, of task: String) async -> WorkerEngine.Turn {
         let now = self.time.now()
-        let later = OneShot<WorkerEngine.Turn>()
-        let answer = self.change { state in
+        let (answer, later) = self.change { state -> (WorkerEngine.Turn, OneShot<WorkerEngine.Turn>?) in
             let answer = state.engine.askForTurn(slot, of: task, at: now)
-            if answer == .wait { state.note(slot) { $0.turn = later } }
-            return answer
+            guard answer == .wait else { return (answer, nil) }
+            let later = OneShot<WorkerEngine.Turn>()
+            state.note(slot) { $0.turn = later }
+            return (answer, later)
         }
-        guard answer == .wait else { return answer }
+        guard let later else { return answer }
         // It holds no slot any more.
         self.changed.raise()
         return await later.value()
     }
 
     /// Runs `handler` in a task that limits, shutdown and the loss of the lease can cancel, and returns how it ended, or was given up.
+    ///
+    /// - Parameters:
+    ///   - own: the limits that the message brings, which hold before all others.
+    ///   - defaults: those of the task, where watchers have given it none.
     func run(
-        _ slot: Slot, softLimit: Duration?, hardLimit: Duration?, _ handler: @escaping @Sendable () async throws -> JSONValue
+        _ slot: Slot, of task: String, own: WorkerSettings.TimeLimits, defaults: WorkerSettings.TimeLimits,
+        _ handler: @escaping @Sendable () async throws -> JSONValue
     ) async -> JobOutcome {
         let outcome = OneShot<JobOutcome>()
         let now = self.time.now()
-        let mayRun = self.change { state in
-            guard state.engine.handlerStarts(slot, softLimit: softLimit, hardLimit: hardLimit, at: now) else { return false }
+        let (mayRun, softLimit) = self.change { state -> (Bool, Duration?) in
+            let limits = state.engine.settings.timeLimits(of: task) ?? defaults
+            let (softLimit, hardLimit) = (own.soft ?? limits.soft, own.hard ?? limits.hard)
+            guard state.engine.handlerStarts(slot, softLimit: softLimit, hardLimit: hardLimit, at: now) else { return (false, nil) }
             state.note(slot) { running in
                 running.softLimit = softLimit
                 running.hardLimit = hardLimit
                 running.outcome = outcome
             }
-            return true
+            return (true, softLimit)
         }
         guard mayRun else {
             return self.holdsLease(slot) ? .interrupted : .lostLease
