@@ -40,8 +40,11 @@ package struct CanvasLimits: Hashable, Sendable {
     package var maximumDepth = 64
     /// How many signatures one may have, all levels taken together.
     package var maximumSignatures = 10_000
-    /// How many bytes the copies of chord bodies and chains may have that the calls carry. (Each member of a header carries the body.)
+    /// How many bytes the copies may have of what the calls carry (each member of a header carries the chord's body), and of what is handed
+    /// down to them, each for itself.
     package var maximumCarriedBytes = 64 * 1024 * 1024
+    /// How deep what a call carries may nest as JSON, so that whoever gets the message, with the usual ``JSONLimits``, can read it.
+    package var maximumCarriedDepth = 125
 
     package init() {}
 }
@@ -50,13 +53,14 @@ package struct CanvasLimits: Hashable, Sendable {
 
 extension Canvas {
     package init(_ json: JSONValue, limits: CanvasLimits = .init()) throws(Signature.Unusable) {
-        var reader = Reader(limits: limits, left: limits.maximumSignatures)
+        var reader = Reader(limits: limits, left: limits.maximumSignatures, cost: CanvasCost(limits))
         self = try reader.canvas(json, depth: 0)
     }
 
     private struct Reader {
         let limits: CanvasLimits
         var left: Int
+        var cost: CanvasCost
 
         mutating func canvas(_ json: JSONValue, depth: Int) throws(Signature.Unusable) -> Canvas {
             guard depth < self.limits.maximumDepth else {
@@ -67,13 +71,19 @@ extension Canvas {
             }
             self.left -= 1
             guard let object = json.objectValue else { throw Signature.Unusable(reason: "a part of it is \(json.kind)") }
+            let before = self.left
+            let canvas: Canvas
             switch object["subtask_type"]?.stringValue {
             case nil: return .task(try Signature(json))
-            case "group"?: return .group(try self.group(object, depth: depth))
-            case "chain"?: return .chain(try self.chain(object, depth: depth))
-            case "chord"?: return .chord(try self.chord(object, depth: depth))
+            case "group"?: canvas = .group(try self.group(object, depth: depth))
+            case "chain"?: canvas = .chain(try self.chain(object, depth: depth))
+            case "chord"?: canvas = .chord(try self.chord(object, depth: depth))
             case let type?: throw Signature.Unusable(reason: "it is a \(type.prefix(60)), and no single task")
             }
+            // Each of the signatures within it may get its own copy.
+            let handedDown = [object["options"], object["args"], object["subtask_type"] == "chord" ? Self.keywords(object)["kwargs"] : nil]
+            try self.cost.charge(handedDown.compactMap { $0 }, times: before - self.left)
+            return canvas
         }
 
         private mutating func list(_ json: JSONValue?, of what: String, depth: Int) throws(Signature.Unusable) -> [Canvas] {
@@ -102,8 +112,12 @@ extension Canvas {
         private mutating func chord(_ object: JSONObject, depth: Int) throws(Signature.Unusable) -> Chord {
             let keywords = Self.keywords(object)
             guard let body = keywords["body"], !body.isNull else { throw Signature.Unusable(reason: "a chord has no body") }
+            let header = try self.header(keywords["header"], depth: depth)
+            let canvas = try self.canvas(body, depth: depth + 1)
+            // In the header of another chord it would never end.
+            guard !canvas.isEmpty else { throw Signature.Unusable(reason: "a chord's body is empty") }
             return Chord(
-                header: try self.header(keywords["header"], depth: depth), body: try self.canvas(body, depth: depth + 1),
+                header: header, body: canvas,
                 arguments: object["args"]?.arrayValue ?? [], keywordArguments: keywords["kwargs"]?.objectValue ?? [:],
                 isImmutable: object["immutable"]?.boolValue ?? false, options: Self.options(object))
         }
@@ -141,7 +155,7 @@ extension Canvas {
     }
 
     /// Whether nothing comes of it.
-    private var isEmpty: Bool {
+    fileprivate var isEmpty: Bool {
         switch self {
         case .task, .chord: false
         case .group(let group): group.members.isEmpty

@@ -22,28 +22,33 @@ package struct CanvasExpansion: Sendable {
     private let keepsChords: Bool
     private let now: UTCTime
     private let limits: CanvasLimits
-    private var carriedBytes = 0
+    private var cost: CanvasCost
+    private var ids: CanvasIDs
 
     /// - Parameters:
     ///   - argument: what comes before the arguments of the calls that it begins with, unless they are immutable.
     ///   - rest: of the chain behind it, the next one last.
     ///   - parent: on whose behalf the calls are made.
     ///   - keepsChords: whether there is a place to count a chord's parts.
+    ///   - seed: from which ids come that the canvas does not bring; nil: fresh ones.
     package init(
         _ canvas: Canvas, with argument: JSONValue, rest: [JSONValue], after parent: TaskMessage, keepsChords: Bool, at now: UTCTime,
-        limits: CanvasLimits = .init()
+        seed: String? = nil, limits: CanvasLimits = .init()
     ) throws(Signature.Unusable) {
         self.parent = parent
         self.keepsChords = keepsChords
         self.now = now
         self.limits = limits
+        self.cost = CanvasCost(limits)
+        self.ids = CanvasIDs(seed: seed)
         try self.send(canvas, argument, rest: rest)
     }
 
     private mutating func send(_ canvas: Canvas, _ argument: JSONValue?, rest: [JSONValue]) throws(Signature.Unusable) {
         let rest = rest.isEmpty ? canvas.options["chain"]?.arrayValue ?? [] : rest
         switch canvas {
-        case .task(let signature):
+        case .task(var signature):
+            if signature.id == nil { signature.options["task_id"] = .string(self.ids.next().rawValue) }
             let call = try signature.call(after: self.parent, with: argument, rest: rest, at: self.now)
             self.steps.append(.call(Call(message: call, queue: signature.queue)))
         case .group(let group): try self.send(group, argument, rest: rest)
@@ -54,9 +59,9 @@ package struct CanvasExpansion: Sendable {
 
     /// Each member carries the whole rest of the chain, as in Celery. (A client makes a chord of a group that something follows.)
     private mutating func send(_ group: Canvas.Group, _ argument: JSONValue?, rest: [JSONValue]) throws(Signature.Unusable) {
-        let id = group.options["task_id"]?.stringValue ?? JobID().rawValue
+        let id = group.options["task_id"]?.stringValue ?? self.ids.next().rawValue
         let chord = group.options["chord"].flatMap { $0.isNull ? nil : $0 }
-        try self.charge(rest + (chord.map { [$0] } ?? []), times: group.members.count)
+        try self.cost.charge(rest + (chord.map { [$0] } ?? []), times: group.members.count)
         for (index, member) in group.members.enumerated() {
             var member = member
             member.inherit(group.options, except: Canvas.placeNames)
@@ -68,24 +73,34 @@ package struct CanvasExpansion: Sendable {
     private mutating func send(_ chain: Canvas.Chain, _ argument: JSONValue?, rest: [JSONValue]) throws(Signature.Unusable) {
         // In reverse. What follows a group gets the results of all of its members: both together are a chord.
         var tail: [Canvas] = []
+        var depth = 0
         for step in chain.spliced.reversed() {
             if case .group(let group) = step, let next = tail.popLast() {
+                depth += 1
+                // Groups one behind the other become chords one within the other.
+                guard depth < self.limits.maximumDepth else {
+                    throw Signature.Unusable(reason: "\(depth) groups in it stand one behind the other")
+                }
                 tail.append(.chord(Canvas.Chord(header: group, body: next)))
             } else {
+                depth = 0
                 tail.append(step)
             }
         }
         guard let first = tail.popLast() else { return }
-        try self.send(first, chain.isImmutable ? nil : argument, rest: rest + tail.map(\.json))
+        let behind = tail.map(\.json)
+        try self.cost.checkDepth(of: behind)
+        try self.send(first, chain.isImmutable ? nil : argument, rest: rest + behind)
     }
 
     private mutating func send(_ chord: Canvas.Chord, _ argument: JSONValue?, rest: [JSONValue]) throws(Signature.Unusable) {
         guard self.keepsChords else { throw Signature.Unusable(reason: "it is a chord, and this worker's results keep none") }
-        let id = chord.header.options["task_id"]?.stringValue ?? chord.options["task_id"]?.stringValue ?? JobID().rawValue
+        let id = chord.header.options["task_id"]?.stringValue ?? chord.options["task_id"]?.stringValue ?? self.ids.next().rawValue
         let body = self.body(of: chord, header: id, rest: rest)
         guard !chord.header.members.isEmpty else { return try self.send(body, [], rest: []) }
         let json = body.json
-        try self.charge([json], times: chord.header.members.count)
+        try self.cost.checkDepth(of: [json])
+        try self.cost.charge([json], times: chord.header.members.count)
         var members = chord.header.members
         for index in members.indices {
             members[index].inherit(chord.header.options, except: Canvas.placeNames.union(Canvas.linkNames))
@@ -93,7 +108,7 @@ package struct CanvasExpansion: Sendable {
             members[index].bind(chord.arguments, chord.keywordArguments)
             members[index].place(in: id, at: index, chord: json, isForced: true)
         }
-        let plan = ChordPlan(group: id, members: &members)
+        let plan = ChordPlan(group: id, members: &members, ids: &self.ids)
         for (index, member) in members.enumerated() {
             if index == members.count - 1 { self.steps.append(.prepare(plan)) }
             try self.send(member, chord.isImmutable ? nil : argument, rest: [])
@@ -101,7 +116,7 @@ package struct CanvasExpansion: Sendable {
     }
 
     /// The body as every member of the header carries it.
-    private func body(of chord: Canvas.Chord, header id: String, rest: [JSONValue]) -> Canvas {
+    private mutating func body(of chord: Canvas.Chord, header id: String, rest: [JSONValue]) -> Canvas {
         var body = chord.body
         // A time is the header's to wait for.
         body.inherit(chord.options, except: Canvas.placeNames.union(Canvas.linkNames).union(["countdown", "eta"]))
@@ -109,23 +124,12 @@ package struct CanvasExpansion: Sendable {
         body.options["root_id"] = .string((self.parent.rootID ?? self.parent.id).rawValue)
         body.link(chord.options["link"], as: "link")
         body.link(chord.options["link_error"], as: "link_error")
-        body.identify(by: chord.options["task_id"]?.stringValue ?? JobID().rawValue)
+        body.identify(by: chord.options["task_id"]?.stringValue ?? self.ids.next().rawValue)
         if let outer = chord.options["chord"], !outer.isNull, let group = chord.options["group_id"]?.stringValue {
             let index = chord.options["group_index"]?.integerValue.flatMap { Int(exactly: $0) }
             body.place(in: group, at: index, chord: outer, isForced: true)
         }
         body.place(in: id, at: nil, chord: nil, isForced: false)
         return body
-    }
-
-    private mutating func charge(_ carried: [JSONValue], times count: Int) throws(Signature.Unusable) {
-        guard !carried.isEmpty else { return }
-        let bytes = carried.reduce(0) { $0 + $1.jsonBytes().count }
-        let (product, overflow) = bytes.multipliedReportingOverflow(by: max(1, count))
-        let (sum, overflowsSum) = self.carriedBytes.addingReportingOverflow(product)
-        guard !overflow, !overflowsSum, sum <= self.limits.maximumCarriedBytes else {
-            throw Signature.Unusable(reason: "its parts would carry more than \(self.limits.maximumCarriedBytes) bytes of it")
-        }
-        self.carriedBytes = sum
     }
 }

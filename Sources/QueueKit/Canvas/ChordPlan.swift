@@ -17,12 +17,12 @@ package struct ChordPlan: Hashable, Sendable {
     }
 
     /// The plan for these members. Those get an id whose result could not be found again without one.
-    init(group: String, members: inout [Canvas]) {
+    init(group: String, members: inout [Canvas], ids: inout CanvasIDs) {
         self.group = group
         self.size = members.reduce(0) { $0 + $1.partCount }
         if members.contains(where: \.endsInGroup) {
             var results: [JSONValue] = []
-            for index in members.indices { results.append(members[index].resultTuple()) }
+            for index in members.indices { results.append(members[index].resultTuple(&ids)) }
             self.shape = [[.string(group), nil], .array(results)]
         }
     }
@@ -48,25 +48,25 @@ extension Canvas {
         }
     }
 
-    fileprivate mutating func resultTuple() -> JSONValue {
+    fileprivate mutating func resultTuple(_ ids: inout CanvasIDs) -> JSONValue {
         switch self {
         case .task:
-            self.identify(by: JobID().rawValue)
+            self.identify(by: ids.next().rawValue)
             return [[self.options["task_id"] ?? nil, nil], nil]
         case .group(var group):
             var results: [JSONValue] = []
-            for index in group.members.indices { results.append(group.members[index].resultTuple()) }
+            for index in group.members.indices { results.append(group.members[index].resultTuple(&ids)) }
             self = .group(group)
-            self.identify(by: JobID().rawValue)
+            self.identify(by: ids.next().rawValue)
             return [[self.options["task_id"] ?? nil, nil], .array(results)]
         case .chain(var chain):
             guard let last = chain.steps.indices.last else { return nil }
             if let id = chain.options["task_id"]?.stringValue { chain.steps[last].identify(by: id) }
-            let result = chain.steps[last].resultTuple()
+            let result = chain.steps[last].resultTuple(&ids)
             self = .chain(chain)
             return result
         case .chord(var chord):
-            let result = chord.body.resultTuple()
+            let result = chord.body.resultTuple(&ids)
             self = .chord(chord)
             return result
         }
