@@ -69,6 +69,21 @@ let refusedFiles: [(text: String, words: String)] = [
         #expect(whole.status == 1 && whole.errors.contains(#""events" directive is not allowed here"#), "\(whole.errors)")
     }
 
+    @Test func `what is no regular file is refused and not waited for, and a link to one is read`() async throws {
+        let program = try EdgeProxyProgram()
+        let fifo = program.directory.appendingPathComponent("fifo").path
+        #expect(mkfifo(fifo, 0o600) == 0)
+        for command in ["check", "render", "run"] {
+            let outcome = try await program.run(command, fifo)
+            #expect(outcome.status == 1 && outcome.errors == "Error: \"\(fifo)\" is not a regular file\n", "\(command): \(outcome.errors)")
+        }
+        let including = try await program.run("check", try program.file("including", "include \(fifo);"), "--context", "http")
+        #expect(including.status == 1 && including.errors.contains("\"\(fifo)\" is not a regular file in "), "\(including.errors)")
+        let link = program.directory.appendingPathComponent("link").path
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: try program.file("site", site))
+        #expect(try await program.run("check", link, "--context", "http").status == 0)
+    }
+
     @Test func `names that hold control characters do not break a line`() async throws {
         let program = try EdgeProxyProgram()
         let outcome = try await program.run("check", try program.file("a\nb.conf", "\"x\ny\" 1;"))

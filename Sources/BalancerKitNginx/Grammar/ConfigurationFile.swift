@@ -10,9 +10,16 @@ import Darwin
 enum ConfigurationFile {
     static func read(_ name: String, at place: NginxPlace? = nil) throws(NginxError) -> [UInt8] {
         guard !name.utf8.contains(0) else { throw NginxError(code: .unreadable, message: "a file's name has a zero byte", place: place) }
-        let descriptor = open(name, O_RDONLY | O_CLOEXEC)
+        // A FIFO's writer is not waited for, which nginx does without end.
+        let descriptor = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
         guard descriptor >= 0 else { throw Self.failure("open()", name, place) }
         defer { _ = close(descriptor) }
+        var info = stat()
+        guard fstat(descriptor, &info) == 0 else { throw Self.failure("fstat()", name, place) }
+        // A directory fails below, in nginx's words.
+        guard [S_IFREG, S_IFDIR].contains(info.st_mode & S_IFMT) else {
+            throw NginxError(code: .unreadable, message: "\"\(name)\" is not a regular file", place: place)
+        }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 64 << 10)
         while true {

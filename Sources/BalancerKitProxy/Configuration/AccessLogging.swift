@@ -8,7 +8,8 @@ public enum AccessLogging: Hashable, Sendable {
     ///
     /// The request stands there as it was sent, query included, and so may hold secrets. A file is made where there
     /// is none, and opened anew by ``ReverseProxy/reopenLogs()``. Lines are written behind the requests' backs: where a disk takes none, a
-    /// megabyte of them is held, and what comes then is lost, and counted in the proxy's log.
+    /// megabyte of them is held, and what comes then is lost. The proxy's log has the first failure, and how many lines were lost once the
+    /// file takes lines again, or at the proxy's end.
     case files([String])
 }
 

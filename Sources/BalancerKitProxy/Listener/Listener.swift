@@ -44,7 +44,7 @@ final class Listener: Sendable {
             try await NIOThreadPool.singleton.runIfActive { try certificates.load() }
             self.watchCertificates(certificates)
         }
-        try await self.plan.openLogs()
+        try await self.plan.logs.open()
         let workers = try await self.makeWorkers()
         self.state.withLock { $0.workers = workers }
         do {
@@ -186,7 +186,7 @@ final class Listener: Sendable {
         for worker in self.workers {
             try? await worker.eventLoop.submit { worker.value.stop() }.get()
         }
-        for file in self.plan.logFiles { await file.flush() }
+        await self.plan.logs.end(within: AccessLogs.patience, on: self.group.next())
         if self.ownsGroup { try? await self.group.shutdownGracefully() }
     }
 

@@ -1,6 +1,5 @@
 import Logging
 import Metrics
-import NIOPosix
 import ScaleCore
 import Tracing
 
@@ -18,8 +17,7 @@ final class ProxyPlan: Sendable {
     let times: ProxyTimes
     let log: ProxyLog
     let observers: RequestObservers
-    /// Of the access log, by their paths.
-    let logFiles: [AccessLogFile]
+    let logs: AccessLogs
     let metrics: ProxyMetrics
     let time: TimeSource
 
@@ -59,19 +57,9 @@ final class ProxyPlan: Sendable {
         self.responseFilter = ResponseFilter(configuration.forwarding)
         self.times = ProxyTimes(configuration.timeouts, configuration.clientKeepAlive, configuration.tls)
         self.log = log
-        self.logFiles = Array(logFiles.values)
+        self.logs = AccessLogs(files: logFiles.values.sorted { $0.path < $1.path })
         self.observers = RequestObservers(logger, level: configuration.accessLog, tracer: tracer, time: time)
         self.metrics = ProxyMetrics(metrics)
         self.time = time
-    }
-
-    /// Opens the files of the access log, or opens them anew, on a thread that may block.
-    func openLogs() async throws(ProxyError) {
-        guard !self.logFiles.isEmpty else { return }
-        do {
-            try await NIOThreadPool.singleton.runIfActive { for file in self.logFiles { try file.open() } }
-        } catch {
-            throw error as? ProxyError ?? ProxyError(code: .stopped, message: "no thread is left to open files")
-        }
     }
 }

@@ -20,10 +20,11 @@ public import Tracing
 /// files (``StaticFiles``), and limit how many requests it takes (``TrafficLimits``). Clients speak TLS where ``ProxyConfiguration/tls`` is set.
 ///
 /// A graceful shutdown stops accepting, lets requests in flight finish, closes idle connections, and takes at most
-/// ``ProxyTimeouts/shutdown``. Cancelling the task cuts all connections.
+/// ``ProxyTimeouts/shutdown``. Cancelling the task cuts all connections. Files of the access log then have five seconds to take their last
+/// lines; what they have not taken by then is lost, and counted in the log.
 public final class ReverseProxy: Service, Sendable {
     private let plan: ProxyPlan
-    private let pending = PendingAddress()
+    private let pending = PendingResult<ProxyAddress>()
     private let hasRun = Locked(false)
 
     /// Makes a proxy; nothing is bound before ``run()``.
@@ -71,10 +72,17 @@ public final class ReverseProxy: Service, Sendable {
     /// Opens the files of the access log anew, or makes them where they were moved away: nginx's `USR1`. Lines that are being written go to
     /// the old ones. Does nothing without such files.
     ///
-    /// - Throws: ``ProxyError`` with the code `unwritableLog` and the file, when one cannot be opened; those behind it then stay as they were.
+    /// - Throws: ``ProxyError`` with the code `unwritableLog` and the file, when one cannot be opened, which is in the log, too: it goes on as
+    ///   it was, and the others are opened all the same. With the code `stopped` when the task is cancelled while a disk does not answer.
     public func reopenLogs() async throws(ProxyError) {
-        try await self.plan.openLogs()
-        if !self.plan.logFiles.isEmpty { self.plan.log.accessLogsOpened() }
+        guard !self.plan.logs.files.isEmpty else { return }
+        do {
+            try await self.plan.logs.open()
+        } catch {
+            self.plan.log.accessLogKept(after: error)
+            throw error
+        }
+        self.plan.log.accessLogsOpened()
     }
 
     /// Serves until the graceful shutdown or the task's cancellation. A proxy runs once.

@@ -12,33 +12,53 @@ import Darwin
 /// A file to which lines are added. Adding never blocks: the lines are written on a thread for that, one write after the other.
 final class AccessLogFile: Sendable {
     private struct State {
-        var file: LogDescriptor?
+        var sink: (any AccessLogSink)?
         var queue = AccessLogQueue(capacity: 1 << 20)
         var waiters: [CheckedContinuation<Void, Never>] = []
+        /// Openings that have begun, and the latest of which the file is.
+        var (begun, current) = (0, 0)
+        var (isClosed, isGivenUp) = (false, false)
     }
 
     let path: String
     private let log: ProxyLog
+    private let opening: @Sendable (String) throws(ProxyError) -> any AccessLogSink
     private let state = Locked(State())
 
-    init(_ path: String, _ log: ProxyLog) {
+    /// - Parameter opening: opens the file. Blocks.
+    init(
+        _ path: String, _ log: ProxyLog,
+        opening: @escaping @Sendable (String) throws(ProxyError) -> any AccessLogSink = { path throws(ProxyError) in
+            try AccessLogDescriptor(path)
+        }
+    ) {
         self.path = path
         self.log = log
+        self.opening = opening
     }
 
     /// Opens the file, or opens it anew. What is being written goes to the old one. Blocks.
     func open() throws(ProxyError) {
-        let file: LogDescriptor
-        switch LogDescriptor.opening(self.path) {
-        case .success(let opened): file = opened
-        case .failure(.system(let code)): throw ProxyError(code: .unwritableLog, message: String(cString: strerror(code)), place: self.path)
-        case .failure(.forbidden), .failure(.notRegular):
-            throw ProxyError(code: .unwritableLog, message: "the file cannot be had", place: self.path)
+        let number = self.state.withLock { state in
+            state.begun += 1
+            return state.begun
         }
-        // The old one is closed with its last reference, which is not let go under the lock.
+        let sink = try self.opening(self.path)
+        // One of the two is closed with its last reference, which is not let go under the lock.
+        let old: (any AccessLogSink)? = self.state.withLock { state in
+            // Of two openings the later one may end first, and has seen what stands at the path now.
+            guard number > state.current, !state.isClosed else { return sink }
+            defer { (state.sink, state.current) = (sink, number) }
+            return state.sink
+        }
+        withExtendedLifetime(old) {}
+    }
+
+    /// Lets go of the file for good. Blocks.
+    func close() {
         let old = self.state.withLock { state in
-            defer { state.file = file }
-            return state.file
+            defer { (state.sink, state.isClosed) = (nil, true) }
+            return state.sink
         }
         withExtendedLifetime(old) {}
     }
@@ -46,14 +66,14 @@ final class AccessLogFile: Sendable {
     /// Adds a line, with its end.
     func add(_ line: [UInt8]) {
         guard self.state.withLock({ $0.queue.add(line) }) else { return }
-        NIOThreadPool.singleton.submit { _ in self.write() }
+        self.sendWriter()
     }
 
-    /// Waits until everything that was added is written, or could not be.
+    /// Waits until everything that was added is written, or could not be, or was given up.
     func flush() async {
         await withCheckedContinuation { continuation in
             let isDone = self.state.withLock { state in
-                guard state.queue.isWriting else { return true }
+                guard state.queue.isWriting, !state.isGivenUp else { return true }
                 state.waiters.append(continuation)
                 return false
             }
@@ -61,13 +81,33 @@ final class AccessLogFile: Sendable {
         }
     }
 
-    /// Writes what there is. On a thread that may block.
-    private func write() {
-        while let (batch, file) = self.next() {
-            let failure = file?.append(batch.lines) ?? EBADF
-            if self.state.withLock({ $0.queue.ended(failure) }) { self.log.accessLogFailed(self.path, errno: failure) }
-            if batch.lost > 0 { self.log.accessLogLost(self.path, count: batch.lost) }
+    /// Ends the waiting, and tells of what is lost thereby.
+    func giveUp() {
+        let (lost, waiters) = self.state.withLock { state in
+            defer { (state.waiters, state.isGivenUp) = ([], true) }
+            return (state.queue.giveUp(), state.waiters)
         }
+        if lost > 0 { self.log.accessLogLost(self.path, count: lost) }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    private func sendWriter() {
+        AccessLogs.threads.submit { _ in self.write() }
+    }
+
+    /// Writes what there is. On a thread that may block, which goes to the next file after a while.
+    private func write() {
+        for _ in 0..<16 {
+            guard let (lines, sink) = self.next() else { return self.written() }
+            let (count, failure) = sink?.append(lines) ?? (0, EBADF)
+            let report = self.state.withLock { $0.queue.ended(lines, written: count, failure) }
+            if let failure = report.failure { self.log.accessLogFailed(self.path, errno: failure) }
+            if report.lost > 0 { self.log.accessLogLost(self.path, count: report.lost) }
+        }
+        self.sendWriter()
+    }
+
+    private func written() {
         let waiters = self.state.withLock { state -> [CheckedContinuation<Void, Never>] in
             // A line that came meanwhile has a writer of its own, and whoever waits waits for that one.
             guard !state.queue.isWriting else { return [] }
@@ -77,40 +117,7 @@ final class AccessLogFile: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
-    private func next() -> (AccessLogQueue.Batch, LogDescriptor?)? {
-        self.state.withLock { state in state.queue.next().map { ($0, state.file) } }
-    }
-}
-
-/// A file open for adding, closed with its last reference. Its calls block.
-private final class LogDescriptor: Sendable {
-    private let number: Int32
-
-    private init(_ number: Int32) {
-        self.number = number
-    }
-
-    static func opening(_ path: String) -> Result<LogDescriptor, FileFailure> {
-        // A FIFO without a reader, or a terminal, is not waited for.
-        let number = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0o644)
-        return number < 0 ? .failure(.system(errno)) : .success(LogDescriptor(number))
-    }
-
-    deinit { close(self.number) }
-
-    /// Returns 0, or the number of what went wrong.
-    func append(_ lines: [UInt8]) -> Int32 {
-        lines.withUnsafeBytes { bytes in
-            var offset = 0
-            while offset < bytes.count {
-                let count = write(self.number, bytes.baseAddress.map { $0 + offset }, bytes.count - offset)
-                if count > 0 {
-                    offset += count
-                } else if count == 0 || errno != EINTR {
-                    return count == 0 ? EIO : errno
-                }
-            }
-            return 0
-        }
+    private func next() -> ([UInt8], (any AccessLogSink)?)? {
+        self.state.withLock { state in state.queue.next().map { ($0, state.sink) } }
     }
 }

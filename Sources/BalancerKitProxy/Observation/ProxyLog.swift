@@ -42,6 +42,10 @@ struct ProxyLog: Sendable {
         self.logger.error("lines of the access log were lost", metadata: ["file": "\(path)", "count": "\(count)"])
     }
 
+    func accessLogKept(after error: ProxyError) {
+        self.logger.error("access logs could not all be opened anew", metadata: ["error": "\(error)"])
+    }
+
     func accessLogsOpened() {
         self.logger.notice("access logs were opened anew")
     }

@@ -43,15 +43,15 @@ extension ClientConnection {
             self.routed(route.responses.rule, captures, headLength: headLength)
             guard let limits = route.limits else { return self.carryOut(route, captures, headLength: headLength, record, at: now) }
             self.admit(route, captures, limits, headLength: headLength, record, at: now)
-        case .nothing:
-            let responses = self.port.inbox.withUnsafeReadableBytes { plan.routes.responses(for: self.parser.head, $0) }
-            self.refuse(404, responses, headLength: headLength, at: now)
-        case .tooComplex: self.refuse(500, plan.routes.usualResponses, headLength: headLength, at: now)
+        case .nothing: self.refuse(404, headLength: headLength, at: now)
+        case .tooComplex: self.refuse(500, headLength: headLength, at: now)
         }
     }
 
     /// Refuses where no route says anything.
-    private func refuse(_ status: Int, _ responses: PlannedResponses, headLength: Int, at now: Instant) {
+    private func refuse(_ status: Int, headLength: Int, at now: Instant) {
+        let routes = self.worker.plan.routes
+        let responses = self.port.inbox.withUnsafeReadableBytes { routes.responses(for: self.parser.head, $0) }
         let record = self.makeRecord(responses.log, length: headLength, at: now)
         self.routed(responses.rule, .none, headLength: headLength)
         self.refuse(status, self.parser.head, length: headLength, record, at: now)

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import BalancerKitNginx
@@ -34,6 +35,19 @@ import Testing
         #expect(
             error?.description
                 == "open() \"\(scratch.path)/nothing\" failed (2: No such file or directory) in \(scratch.path)/main.conf:2")
+    }
+
+    @Test func `what is no regular file is refused and not waited for, and a link to one is read`() throws {
+        let scratch = try Scratch()
+        #expect(mkfifo("\(scratch.path)/fifo", 0o600) == 0)
+        for name in ["\(scratch.path)/fifo", "/dev/null"] {
+            let error = #expect(throws: NginxError.self) { try Self.read(scratch, "\ninclude \(name);") }
+            #expect(error?.code == .unreadable && error?.place?.line == 2)
+            #expect(error?.message == "\"\(name)\" is not a regular file")
+        }
+        try scratch.write("file", "upstream a { server 127.0.0.1:1; }")
+        #expect(symlink("\(scratch.path)/file", "\(scratch.path)/link") == 0)
+        #expect(try Self.read(scratch, "include link;").nodes.contains { $0.name == "upstream" })
     }
 
     @Test func `files that include each other are refused`() throws {

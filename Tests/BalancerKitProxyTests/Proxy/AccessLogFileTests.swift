@@ -81,11 +81,81 @@ import Testing
                 try FileManager.default.createDirectory(atPath: file, withIntermediateDirectories: false)
                 let error = await #expect(throws: ProxyError.self) { try await proxy.proxy.reopenLogs() }
                 #expect(error?.code == .unwritableLog && error?.place == file)
+                #expect(proxy.log.all.contains { $0.hasPrefix("error access logs could not all be opened anew") && $0.contains(file) })
                 _ = try await proxy.ask(get(target: "/4"))
                 try await eventually("the file goes on") { Self.lines("\(file).2").count == 2 }
             }
         }
         await upstream.stop()
+    }
+
+    @Test func `a file that cannot be opened anew keeps no other from it`() async throws {
+        try await Self.withDirectory { directory in
+            let (first, second) = ("\(directory)/1.log", "\(directory)/2.log")
+            var configuration = configuration(1)
+            configuration.responses.log = .files([second, first])
+            try await withProxy(configuration) { (proxy: RunningProxy) async throws in
+                for file in [first, second] { try FileManager.default.removeItem(atPath: file) }
+                try FileManager.default.createDirectory(atPath: first, withIntermediateDirectories: false)
+                let error = await #expect(throws: ProxyError.self) { try await proxy.proxy.reopenLogs() }
+                #expect(error?.place == first)
+                #expect(FileManager.default.fileExists(atPath: second))
+            }
+        }
+    }
+
+    @Test func `however often a file is opened anew, it is open once, and not at all in the end`() async throws {
+        @Sendable func count(_ path: String) -> Int {
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+            return names.count { (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")) == path }
+        }
+        try await Self.withDirectory { directory in
+            let (file, link) = ("\(directory)/a.log", "\(directory)/link.log")
+            try Data().write(to: URL(fileURLWithPath: file))
+            try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: file)
+            var configuration = configuration(1)
+            configuration.responses.log = .files([link])
+            let ended = try await withProxy(configuration) { (proxy: RunningProxy) async throws in
+                for _ in 0..<40 { try await proxy.proxy.reopenLogs() }
+                _ = try await proxy.ask("BAD\r\n\r\n")
+                try await eventually("a line") { Self.lines(file).count == 1 }
+                try await eventually("one is left") { count(file) == 1 }
+                return proxy.proxy
+            }
+            try await eventually("none is left") { count(file) == 0 }
+            try await ended.reopenLogs()
+            #expect(count(file) == 0)
+        }
+    }
+
+    @Test func `lines of many connections and routes stay whole in one file`() async throws {
+        try await Self.withDirectory { directory in
+            let file = "\(directory)/a.log"
+            var configuration = configuration(1)
+            configuration.threads = 2
+            configuration.routes = try (0..<4).map { index in
+                var route = ProxyRoute(prefix: "/\(index)", action: .answer(FixedAnswer(status: 200, text: try RequestTemplate("x"))))
+                route.responses.log = .files([file, index == 0 ? "\(directory)/./a.log" : file])
+                return route
+            }
+            try await withProxy(configuration) { (proxy: RunningProxy) async throws in
+                try await withThrowingTaskGroup(of: Void.self) { tasks in
+                    for index in 0..<8 {
+                        tasks.addTask {
+                            for number in 0..<20 {
+                                let agent = String(repeating: "a", count: 3000)
+                                _ = try await proxy.ask("GET /\(index % 4)/\(number) HTTP/1.0\r\nUser-Agent: \(agent)\r\n\r\n")
+                            }
+                        }
+                    }
+                    try await tasks.waitForAll()
+                }
+            }
+            let lines = Self.lines(file)
+            let whole = try Regex(#"^127\.0\.0\.1 - - \[\] "GET /[0-3]/[0-9]+ HTTP/1\.0" 200 1 "-" "a{3000}"$"#)
+            #expect(lines.count == 320)
+            #expect(try lines.allSatisfy { try whole.wholeMatch(in: $0) != nil })
+        }
     }
 
     @Test func `a file that cannot be opened is an error before anything is served`() async throws {
@@ -106,24 +176,10 @@ import Testing
         try await withProxy(configuration) { (proxy: RunningProxy) async throws in
             for _ in 0..<3 { #expect(try await proxy.ask(get()).status == 200) }
             _ = try await proxy.log.first("the failure") { $0.contains("the access log cannot be written") && $0.contains("/dev/full") }
+            _ = await proxy.beginShutdown()
+            _ = try await proxy.log.first("the count") { $0.contains("lines of the access log were lost") && $0.contains("\"count\": 3") }
         }
         await upstream.stop()
-    }
-
-    @Test func `lines beyond the bound are dropped and counted, and one writer has them all`() {
-        var queue = AccessLogQueue(capacity: 10)
-        var begins: [Bool] = []
-        for line in [[1, 2, 3, 4], [5, 6, 7, 8, 9, 10], [11], Array(0...10)] as [[UInt8]] { begins.append(queue.add(line)) }
-        var batches = [queue.next()]
-        // While that is written more may come, and the same writer takes it.
-        begins.append(queue.add([12]))
-        for _ in 0..<2 { batches.append(queue.next()) }
-        begins.append(queue.add([13]))
-        #expect(begins == [true, false, false, false, false, true])
-        #expect(batches == [.init(lines: Array(1...10), lost: 2), .init(lines: [12], lost: 0), nil])
-        var told: [Bool] = []
-        for failure in [28, 28, 0, 28, 5] as [Int32] { told.append(queue.ended(failure)) }
-        #expect(told == [true, false, false, true, true])
     }
 
     @Test(arguments: [(0, "01/Jan/1970"), (1_700_000_000, "14/Nov/2023"), (253_402_300_799, "31/Dec/9999")] as [(Int64, String)])
