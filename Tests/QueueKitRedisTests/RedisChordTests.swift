@@ -78,6 +78,17 @@ struct RedisChordTests {
         for suffix in [".j", ".s", ".d", ".t"] { #expect(try await self.send("EXISTS", .init(self.key(suffix))).integer == 0, "\(suffix)") }
     }
 
+    @Test(arguments: [true, false]) func `a part that was run again counts once, by what it said first`(_ isOrdered: Bool) async throws {
+        var configuration = RedisResultStore.Configuration()
+        configuration.ordersChordParts = isOrdered
+        let store = RedisResultStore(self.redis, configuration: configuration)
+        try await store.prepare(ChordPlan(group: self.group, size: 2))
+        #expect(try await store.report(self.part(0, "first"), claim: "a") == .counted(ended: 1, size: 2))
+        #expect(try await store.report(self.part(0, "second"), claim: "b") == .counted(ended: 1, size: 2))
+        guard case .complete(let parts, _) = try await store.report(self.part(1, "other"), claim: "c") else { throw TestServersMissing() }
+        #expect(parts.compactMap { $0.arrayValue?.last } == ["first", "other"])
+    }
+
     @Test func `a claim that was given up, or whose time is over, is another one's`() async throws {
         try await self.store.prepare(ChordPlan(group: self.group, size: 1))
         guard case .complete = try await self.store.report(self.part(0), claim: "a") else { throw TestServersMissing() }

@@ -20,6 +20,9 @@ private final class ChordBook: ChordKeepingStore {
     /// The next calls of a step that fail.
     let faults = Locked<(step: Step, left: Int, code: QueueError.Code)?>(nil)
 
+    /// Chords of which another worker takes the claim before the one that has it begins to send.
+    let thefts = Locked<Set<String>>([])
+
     private func meet(_ step: Step) throws {
         try self.faults.withLock { faults in
             guard let fault = faults, fault.step == step, fault.left > 0 else { return }
@@ -51,6 +54,7 @@ private final class ChordBook: ChordKeepingStore {
 
     func renew(_ claim: String, of group: String) async throws -> Bool {
         try self.meet(.renew)
+        if self.thefts.withLock({ $0.remove(group) != nil }) { self.pages.withLock { $0[group]?.claim = "another worker's" } }
         return self.pages.withLock { $0[group]?.claim == claim }
     }
 
@@ -232,6 +236,30 @@ private final class ChordBook: ChordKeepingStore {
         try await world.settle()
         #expect(world.sums.all == [[1]])
         #expect(try await world.broker.counts(of: "celery") == QueueCounts())
+    }
+
+    @Test func `who has lost the claim by the time of sending does not send the body`() async throws {
+        let world = World()
+        try await world.book.prepare(ChordPlan(group: "g", size: 1))
+        world.book.thefts.withLock { $0 = ["g"] }
+        try await world.send(world.member(0))
+        _ = try await world.time.run { try await world.worker.drain() }
+        #expect(try await world.broker.counts(of: "celery") == QueueCounts(delayed: 1))
+        // The other one has sent it.
+        world.book.pages.withLock { $0["g"]?.isOver = true }
+        try await world.settle()
+        #expect(world.sums.all.isEmpty)
+        #expect(try await world.broker.counts(of: "celery") == QueueCounts())
+    }
+
+    @Test func `a header without ids that is sent twice counts once`() async throws {
+        let world = World()
+        world.book.faults.withLock { $0 = (.prepare, 4, .unavailable) }
+        let members = (0..<2).map { FollowerTests.signature(Add.name, [.integer(Int64($0))]) }
+        try await world.send(FollowerTests.add(1, 2, ["chain": [CanvasTests.chord(CanvasTests.group("g", members), Self.body)]]))
+        try await world.settle()
+        #expect(world.sums.all == [[3, 4]])
+        #expect(world.book.pages.withLock { $0["g"]?.parts.count } == 2)
     }
 
     @Test func `a body that cannot be sent now is sent later, and one that never can has failed`() async throws {

@@ -13,6 +13,8 @@ private struct PickyBroker: PrefetchingBroker, StateKeepingBroker {
     let base: FakeBroker
     let states: MemoryResultStore?
     let refusals = Tally()
+    /// About the queue `strange`, to which the answer is that it cannot be had.
+    let questions = Tally()
     let left = RecordedFacts<String>()
     let shrinkings = RecordedFacts<Int>()
     let startsJobs = RecordedFacts<Bool>()
@@ -40,7 +42,7 @@ private struct PickyBroker: PrefetchingBroker, StateKeepingBroker {
 
     func receive(_ request: ReceiveRequest) async throws -> [Delivery] {
         self.startsJobs.record(request.startsJobs)
-        guard !request.queues.contains("odd") else {
+        guard !request.queues.contains("odd"), !request.queues.contains("strange") else {
             self.refusals.increment()
             throw QueueError(code: .unavailable, message: "406 PRECONDITION_FAILED")
         }
@@ -57,7 +59,13 @@ private struct PickyBroker: PrefetchingBroker, StateKeepingBroker {
         try await self.base.retry(lease, with: message, notBefore: notBefore)
     }
     func deadLetter(_ lease: Lease, reason: String) async throws { try await self.base.deadLetter(lease, reason: reason) }
-    func counts(of queue: String) async throws -> QueueCounts { try await self.base.counts(of: queue) }
+    func counts(of queue: String) async throws -> QueueCounts {
+        guard queue != "strange" else {
+            self.questions.increment()
+            throw QueueError(code: .accessRefused, message: "406 PRECONDITION_FAILED")
+        }
+        return try await self.base.counts(of: queue)
+    }
     func deadLetters(of queue: String, limit: Int) async throws -> [DeadLetter] {
         try await self.base.deadLetters(of: queue, limit: limit)
     }
@@ -347,6 +355,17 @@ private struct PickyBroker: PrefetchingBroker, StateKeepingBroker {
             #expect(try await world.queue.enqueue(Add(x: 2, y: 2)).value(timeout: .seconds(30)) == 4)
             #expect(try await Self.names(world) == ["celery"])
             #expect(world.picky.refusals.count == 1)
+        }
+    }
+
+    @Test func `a queue is asked about before messages are asked for, since a refusal of those could end leases`() async throws {
+        let world = World()
+        try await world.run {
+            _ = try await world.ask("add_consumer", #"{"queue":"strange"}"#)
+            try await eventually("it is asked about") { world.picky.questions.count > 0 }
+            #expect(try await world.queue.enqueue(Add(x: 1, y: 1)).value(timeout: .seconds(30)) == 2)
+            #expect(try await Self.names(world) == ["celery"])
+            #expect(world.picky.refusals.count == 0)
         }
     }
 
