@@ -58,6 +58,12 @@ import Darwin
         }
     }
 
+    @Test func `a time before the modification is over, also where that is still to come`() {
+        let fields = ExpiryFields(.afterModification(.seconds(-10)), modified: Self.now + 1000, at: Self.now)
+        #expect(fields?.second == Self.now + 990)
+        #expect(fields?.maximumAge == nil, "Cache-Control: no-cache")
+    }
+
     @Test func `a time of the day comes within a day, and at that time`() {
         for second in stride(from: Self.now, through: Self.now + 200_000, by: 7919) {
             for clock in [0, 1, 3661, 86_399, 86_400] as [Int64] {

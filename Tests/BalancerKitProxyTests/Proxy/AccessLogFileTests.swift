@@ -10,7 +10,7 @@ import Testing
     private static let pattern = #"\[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}\]"#
 
     /// A directory that is gone with the test.
-    private static func withDirectory(_ body: (String) async throws -> Void) async throws {
+    static func withDirectory(_ body: (String) async throws -> Void) async throws {
         let url = FileManager.default.temporaryDirectory.appendingPathComponent("scalekit-log-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: url) }
@@ -18,7 +18,7 @@ import Testing
     }
 
     /// The lines of a file, with the time taken out.
-    private static func lines(_ file: String) -> [String] {
+    static func lines(_ file: String) -> [String] {
         guard let text = try? String(contentsOfFile: file, encoding: .utf8) else { return [] }
         return text.split(separator: "\n").map { $0.replacingOccurrences(of: Self.pattern, with: "[]", options: .regularExpression) }
     }
