@@ -1,5 +1,7 @@
 #if canImport(Glibc)
 import Glibc
+// `stat` belongs to whichever of the two modules the compiler happens to load first.
+import SwiftOverlayShims
 #elseif canImport(Musl)
 import Musl
 #elseif canImport(Darwin)

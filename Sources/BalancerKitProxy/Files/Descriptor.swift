@@ -2,7 +2,7 @@ import NIOCore
 
 #if canImport(Glibc)
 import Glibc
-// `timespec` belongs to whichever of the two modules the compiler happens to load first.
+// `stat` and `timespec` belong to whichever of the two modules the compiler happens to load first.
 import SwiftOverlayShims
 #elseif canImport(Musl)
 import Musl
