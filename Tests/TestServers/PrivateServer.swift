@@ -108,19 +108,31 @@ public class PrivateServer: @unchecked Sendable {
 // MARK: - Ports
 
 extension PrivateServer {
-    /// A port on which nobody listened a moment ago.
+    /// Below those that Linux gives to connections of its own choice. One of those may be taken by a client meanwhile, and whoever tries it again
+    /// and again until somebody listens is in the end connected to himself.
+    private static let ports = 10_000..<20_000
+
+    nonisolated(unsafe) private static var given: Set<Int> = []
+    private static let givenLock = NSLock()
+
+    /// A port on which nobody listened a moment ago, and that no other call of this process has given.
     public static func freePort() throws -> Int {
+        for _ in 0..<1_000 {
+            let port = Int.random(in: Self.ports)
+            if Self.isFree(port), Self.givenLock.withLock({ Self.given.insert(port).inserted }) { return port }
+        }
+        throw Failure(message: "no free port on 127.0.0.1")
+    }
+
+    private static func isFree(_ port: Int) -> Bool {
         let descriptor = Self.makeSocket()
         defer { close(descriptor) }
-        var address = Self.loopback(port: 0)
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafeMutablePointer(to: &address) { pointer in
+        var address = Self.loopback(port: UInt16(port))
+        return withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { raw in
-                bind(descriptor, raw, length) == 0 && getsockname(descriptor, raw, &length) == 0
+                bind(descriptor, raw, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
             }
         }
-        guard bound else { throw Failure(message: "no free port on 127.0.0.1") }
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 
     private static func accepts(port: Int) -> Bool {
