@@ -41,6 +41,7 @@ struct MeasureCommand: AsyncParsableCommand {
         for subject in Subject.allCases where self.only == nil || self.only == subject {
             print("measuring \(subject.rawValue) …")
             do {
+                if try await !QuietMachine.wait() { print("(this machine has other work: the figures say little)") }
                 switch subject {
                 case .memory: report.comparisons += try await MemoryRow.measure(rounds: self.rounds)
                 case .memcached:
