@@ -60,7 +60,7 @@ package struct CanvasExpansion: Sendable {
     /// Each member carries the whole rest of the chain, as in Celery. (A client makes a chord of a group that something follows.)
     private mutating func send(_ group: Canvas.Group, _ argument: JSONValue?, rest: [JSONValue]) throws(Signature.Unusable) {
         let id = group.options["task_id"]?.stringValue ?? self.ids.next().rawValue
-        let chord = group.options["chord"].flatMap { $0.isNull ? nil : $0 }
+        let chord = group.options.chordBody
         try self.cost.charge(rest + (chord.map { [$0] } ?? []), times: group.members.count)
         for (index, member) in group.members.enumerated() {
             var member = member
@@ -125,9 +125,8 @@ package struct CanvasExpansion: Sendable {
         body.link(chord.options["link"], as: "link")
         body.link(chord.options["link_error"], as: "link_error")
         body.identify(by: chord.options["task_id"]?.stringValue ?? self.ids.next().rawValue)
-        if let outer = chord.options["chord"], !outer.isNull, let group = chord.options["group_id"]?.stringValue {
-            let index = chord.options["group_index"]?.integerValue.flatMap { Int(exactly: $0) }
-            body.place(in: group, at: index, chord: outer, isForced: true)
+        if let outer = chord.options.chordBody, let group = chord.options["group_id"]?.stringValue {
+            body.place(in: group, at: chord.options.groupIndex, chord: outer, isForced: true)
         }
         body.place(in: id, at: nil, chord: nil, isForced: false)
         return body

@@ -92,7 +92,7 @@ extension Canvas {
             for (name, value) in keywords { signature.keywordArguments[name] = value }
             self = .task(signature)
         case .group(var group):
-            for position in group.members.indices { group.members[position].bind(arguments, keywords) }
+            group.bind(arguments, keywords)
             self = .group(group)
         case .chain(var chain):
             guard !chain.isImmutable else { return }
@@ -138,12 +138,21 @@ extension Canvas.Chain {
         steps[last].link(self.options["link"], as: "link")
         if let id = self.options["task_id"]?.stringValue { steps[last].identify(by: id) }
         if let group = self.options["group_id"]?.stringValue {
-            let chord = self.options["chord"].flatMap { $0.isNull ? nil : $0 }
-            let index = self.options["group_index"]?.integerValue.flatMap { Int(exactly: $0) }
-            steps[last].place(in: group, at: index, chord: chord, isForced: chord != nil)
+            let chord = self.options.chordBody
+            steps[last].place(in: group, at: self.options.groupIndex, chord: chord, isForced: chord != nil)
         }
         steps[first].inherit(self.options, except: Canvas.placeNames.union(Canvas.linkNames))
         steps[first].bind(self.arguments, [:])
         return steps
     }
+}
+
+/// What a call's options say of its place.
+extension JSONObject {
+    /// The id by which its end is known.
+    var callID: JobID? { self["task_id"]?.stringValue.flatMap(JobID.init(rawValue:)) }
+    /// The body of the chord of which it is a part.
+    var chordBody: JSONValue? { self["chord"].flatMap { $0.isNull ? nil : $0 } }
+    /// Where its result stands among those of its group.
+    var groupIndex: Int? { self["group_index"]?.integerValue.flatMap { Int(exactly: $0) } }
 }

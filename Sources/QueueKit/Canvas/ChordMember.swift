@@ -17,16 +17,15 @@ package struct ChordMember: Hashable, Sendable {
 
     /// `nil` when the call is no part of a chord, or does not say of which.
     package init?(_ message: TaskMessage) {
-        guard let body = message.embed["chord"], !body.isNull, let group = message.group, Self.isUsable(group) else { return nil }
+        guard let body = message.embed.chordBody, let group = message.group, Self.isUsable(group) else { return nil }
         self.init(job: message.id, group: group, index: message.groupIndex, body: body)
     }
 
     /// The same of a call that is still to be made, by its options.
     init?(_ options: JSONObject) {
-        guard let body = options["chord"], !body.isNull, let job = options["task_id"]?.stringValue.flatMap(JobID.init(rawValue:)),
-            let group = options["group_id"]?.stringValue, Self.isUsable(group)
+        guard let body = options.chordBody, let job = options.callID, let group = options["group_id"]?.stringValue, Self.isUsable(group)
         else { return nil }
-        self.init(job: job, group: group, index: options["group_index"]?.integerValue.flatMap { Int(exactly: $0) }, body: body)
+        self.init(job: job, group: group, index: options.groupIndex, body: body)
     }
 
     private static func isUsable(_ group: String) -> Bool { (1...255).contains(group.utf8.count) }

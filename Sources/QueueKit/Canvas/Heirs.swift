@@ -18,7 +18,7 @@ package struct Heirs: Hashable, Sendable {
             guard let object = json.objectValue else { continue }
             let options = object["options"]?.objectValue ?? [:]
             let keywords = object["kwargs"]?.objectValue ?? [:]
-            if let id = options["task_id"]?.stringValue.flatMap(JobID.init(rawValue:)) { self.ids.append(id) }
+            if let id = options.callID { self.ids.append(id) }
             switch object["subtask_type"]?.stringValue {
             case "group"?, "chain"?:
                 for part in (keywords["tasks"]?.arrayValue ?? []).prefix(left).reversed() { open.append((part, isCounted)) }

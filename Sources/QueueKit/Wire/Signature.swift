@@ -30,7 +30,7 @@ package struct Signature: Hashable, Sendable {
     }
 
     /// The id that whoever made the call waits for; nil for a fresh one.
-    package var id: JobID? { self.options["task_id"]?.stringValue.flatMap(JobID.init(rawValue:)) }
+    package var id: JobID? { self.options.callID }
 
     /// As Celery writes it.
     package var json: JSONValue {

@@ -29,7 +29,7 @@ struct Followers: Sendable {
         var chain = Self.list(message.embed["chain"])
         // They stand in reverse.
         if let next = chain.popLast() { self.add(next, after: message, result, rest: chain) }
-        if let chord = message.embed["chord"], !chord.isNull, ChordMember(message) == nil {
+        if let chord = message.embed.chordBody, ChordMember(message) == nil {
             self.losses.append(Loss(reason: "its job does not say of which chord it is a part", heirs: Heirs(of: [chord])))
         }
     }
@@ -81,7 +81,7 @@ struct Followers: Sendable {
     }
 
     private mutating func addErrbacks(_ errbacks: [JSONValue], of signature: JSONObject, after message: TaskMessage) {
-        guard let id = signature["options"]?.objectValue?["task_id"]?.stringValue.flatMap(JobID.init(rawValue:)) else { return }
+        guard let id = signature["options"]?.objectValue?.callID else { return }
         var failed = TaskMessage(task: message.task, id: id)
         failed.rootID = message.rootID ?? message.id
         for errback in errbacks { self.add(errback, after: failed, .string(id.rawValue), heirs: Heirs()) }
