@@ -1,3 +1,5 @@
+import ScaleCore
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -89,15 +91,9 @@ struct AccessLogLine: Sendable {
         var bytes: [UInt8] = []
         var (held, bits): (UInt32, Int) = (0, 0)
         for byte in text where byte != UInt8(ascii: "=") {
-            let digit: UInt8
-            switch byte {
-            case UInt8(ascii: "A")...UInt8(ascii: "Z"): digit = byte - UInt8(ascii: "A")
-            case UInt8(ascii: "a")...UInt8(ascii: "z"): digit = byte - UInt8(ascii: "a") + 26
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0") + 52
-            case UInt8(ascii: "+"), UInt8(ascii: "-"): digit = 62
-            case UInt8(ascii: "/"), UInt8(ascii: "_"): digit = 63
-            default: return nil
-            }
+            // Two characters are others than in the alphabet for URLs.
+            let other: UInt8? = byte == UInt8(ascii: "+") ? 62 : byte == UInt8(ascii: "/") ? 63 : nil
+            guard let digit = other ?? Base64URL.value(of: byte) else { return nil }
             (held, bits) = ((held << 6 | UInt32(digit)) & 0xFFFF, bits + 6)
             guard bits >= 8 else { continue }
             bits -= 8

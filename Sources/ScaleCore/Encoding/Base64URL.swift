@@ -44,7 +44,8 @@ package enum Base64URL {
         }
     }
 
-    private static func value(of character: UInt8) -> UInt8? {
+    /// The six bits that a character stands for; `nil` for any other one.
+    package static func value(of character: UInt8) -> UInt8? {
         switch character {
         case UInt8(ascii: "A")...UInt8(ascii: "Z"): character - UInt8(ascii: "A")
         case UInt8(ascii: "a")...UInt8(ascii: "z"): character - UInt8(ascii: "a") + 26
