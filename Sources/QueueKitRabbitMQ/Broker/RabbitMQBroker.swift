@@ -179,7 +179,8 @@ public final class RabbitMQBroker: Broker, MonitoredBroker, PrefetchingBroker {
 
     // MARK: Looking after queues
 
-    /// ``QueueCounts/delayed`` is always 0: the server does not tell for which queue a message waits.
+    /// ``QueueCounts/delayed`` is always 0: the server does not tell for which queue a message waits. Declares the queue if there is none, as
+    /// all that concerns a queue does.
     public func counts(of queue: String) async throws -> QueueCounts {
         try QueueName.validate(queue)
         try await self.sender.declare(queue)
