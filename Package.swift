@@ -156,15 +156,15 @@ let package = Package(
         tests(
             "BalancerKitProxyTests",
             [
-                "BalancerKit", "BalancerKitProxy", "BalancerKitTesting", "ScaleCore", "ScaleTesting", lifecycle, logging, metrics,
-                metricsTestKit,
+                "BalancerKit", "BalancerKitProxy", "BalancerKitTesting", "ScaleCore", "ScaleTesting", "TestServers", lifecycle, logging,
+                metrics, metricsTestKit,
                 nioCore, nioEmbedded, nioPosix, nioSSL, nioTLS, tracing,
             ]),
         tests(
             "BalancerKitNginxTests",
             [
-                "BalancerKit", "BalancerKitNginx", "BalancerKitProxy", "ScaleCore", "ScaleTesting", lifecycle, logging, metrics, nioCore,
-                nioPosix, nioSSL, tracing,
+                "BalancerKit", "BalancerKitNginx", "BalancerKitProxy", "ScaleCore", "ScaleTesting", "TestServers", lifecycle, logging,
+                metrics, nioCore, nioPosix, nioSSL, tracing,
             ]),
         tests(
             "QueueKitTests",

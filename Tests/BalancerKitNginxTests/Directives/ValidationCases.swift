@@ -26,8 +26,8 @@ struct ValidationCase: CustomTestStringConvertible, Sendable {
         case .main: "\(head)\n\(self.text)\n"
         case .events: "\(head) events {\n\(self.text)\n}"
         case .http: "\(head) events {} \(http)\n\(self.text)\n}"
-        case .server: "\(head) events {} \(http) server { listen 127.0.0.1:18976;\n\(self.text)\n}}"
-        case .location: "\(head) events {} \(http) server { listen 127.0.0.1:18976; location /l {\n\(self.text)\n}}}"
+        case .server: "\(head) events {} \(http) server { listen 127.0.0.1:20976;\n\(self.text)\n}}"
+        case .location: "\(head) events {} \(http) server { listen 127.0.0.1:20976; location /l {\n\(self.text)\n}}}"
         case .upstream: "\(head) events {} \(http) upstream u {\n\(self.text)\n}}"
         }
     }
@@ -68,7 +68,7 @@ let validationCases: [ValidationCase] = [
     .init(.upstream, "least_conn x; server 127.0.0.1;", "\(badCount) \"least_conn\" directive in FILE:2"),
     // Once.
     .init(.http, "sendfile on;\nsendfile on;", #""sendfile" directive is duplicate in FILE:3"#),
-    .init(.http, "sendfile on; server { listen 127.0.0.1:18977; sendfile on; }"),
+    .init(.http, "sendfile on; server { listen 127.0.0.1:20977; sendfile on; }"),
     .init(.location, "proxy_pass http://127.0.0.1:1; proxy_pass http://127.0.0.1:1;", #""proxy_pass" directive is duplicate in FILE:2"#),
     .init(.location, "proxy_read_timeout 1s; proxy_read_timeout 2s;", #""proxy_read_timeout" directive is duplicate in FILE:2"#),
     .init(.location, "proxy_set_header A a; proxy_set_header A a;"),
@@ -82,7 +82,7 @@ let validationCases: [ValidationCase] = [
     .init(.server, "location ~ a {} location ~ a {}"),
     // Blocks.
     .init(.http, "upstream a { }", "no servers are inside upstream in FILE:2"),
-    .init(.http, "server { listen 127.0.0.1:18977;", #"unexpected end of file, expecting "}" in FILE:3"#),
+    .init(.http, "server { listen 127.0.0.1:20977;", #"unexpected end of file, expecting "}" in FILE:3"#),
     .init(.server, "}}}", #"unexpected "}" in FILE:2"#),
     .init(.http, "map $uri $m { a { } }", #"unexpected "{" in FILE:2"#),
     .init(.http, "map $uri $m { default a; /x b; }"),
@@ -139,22 +139,22 @@ let validationCases: [ValidationCase] = [
     .init(.upstream, "random two least_conn; server 127.0.0.1;"),
     .init(.upstream, "random three; server 127.0.0.1;", #"invalid parameter "three" in FILE:2"#),
     // Servers.
-    .init(.server, "listen 127.0.0.1:18978 backlog=5 default_server;"),
-    .init(.server, "listen 127.0.0.1:18978 backlog=0;", #"invalid backlog "backlog=0" in FILE:2"#),
-    .init(.server, "listen 127.0.0.1:18978 fast;", #"invalid parameter "fast" in FILE:2"#),
+    .init(.server, "listen 127.0.0.1:20978 backlog=5 default_server;"),
+    .init(.server, "listen 127.0.0.1:20978 backlog=0;", #"invalid backlog "backlog=0" in FILE:2"#),
+    .init(.server, "listen 127.0.0.1:20978 fast;", #"invalid parameter "fast" in FILE:2"#),
     .init(.server, "listen 127.0.0.1:99999;", #"invalid port in "127.0.0.1:99999" of the "listen" directive in FILE:2"#),
     .init(
-        .http, "server {\nlisten 127.0.0.1:18979 ssl; }",
+        .http, "server {\nlisten 127.0.0.1:20979 ssl; }",
         #"no "ssl_certificate" is defined for the "listen ... ssl" directive in FILE:2"#),
     .init(.server, "server_name *;", #"server name "*" is invalid in FILE:2"#),
     .init(.server, "server_name *a.b;", #"server name "*a.b" is invalid in FILE:2"#),
     .init(.server, "server_name .;", #"server name "." is invalid in FILE:2"#),
     .init(.server, "server_name ~;", #"empty regex in server name "~" in FILE:2"#),
     .init(.server, "server_name *.a.b .c d.* ~^e$ \"\" _;"),
-    .init(.server, "listen 127.0.0.1:18978;\nlisten 127.0.0.1:18978;", "a duplicate listen 127.0.0.1:18978 in FILE:3"),
+    .init(.server, "listen 127.0.0.1:20978;\nlisten 127.0.0.1:20978;", "a duplicate listen 127.0.0.1:20978 in FILE:3"),
     .init(
-        .http, "server { listen 127.0.0.1:18979 default_server; }\nserver { listen 127.0.0.1:18979 default_server; }",
-        "a duplicate default server for 127.0.0.1:18979 in FILE:3"),
+        .http, "server { listen 127.0.0.1:20979 default_server; }\nserver { listen 127.0.0.1:20979 default_server; }",
+        "a duplicate default server for 127.0.0.1:20979 in FILE:3"),
     .init(.location, "return 404;"),
     .init(.location, "return 1000;", #"invalid return code "1000" in FILE:2"#),
     .init(.location, "return here;", #"invalid return code "here" in FILE:2"#),
@@ -191,7 +191,7 @@ let validationCases: [ValidationCase] = [
     .init(.server, "location ~ x { proxy_pass http://127.0.0.1:1/; }", uriPart),
     .init(.server, "location @x { proxy_pass http://127.0.0.1:1/; }", uriPart),
     .init(
-        .http, "upstream u { server 127.0.0.1; } server { listen 127.0.0.1:18977; location / {\nproxy_pass http://u:81; } }",
+        .http, "upstream u { server 127.0.0.1; } server { listen 127.0.0.1:20977; location / {\nproxy_pass http://u:81; } }",
         #"upstream "u" may not have port 81 in FILE:3"#),
     .init(.location, "proxy_set_header A $host$http_x_y$arg_z$1;"),
     .init(.location, "proxy_set_header A ${host}x;"),

@@ -27,7 +27,7 @@ private func fullProxy() throws -> ProxyConfiguration {
     var proxy = ProxyConfiguration(routes: [
         ProxyRoute(prefix: "/", upstream: first), exact, ProxyRoute(prefix: "/admin", action: .refuse(status: 403)),
     ])
-    (proxy.host, proxy.port, proxy.backlog, proxy.threads) = ("127.0.0.1", 18_975, 77, 2)
+    (proxy.host, proxy.port, proxy.backlog, proxy.threads) = ("127.0.0.1", 20_975, 77, 2)
     proxy.limits.bodyLength = 12_345
     proxy.limits.targetLength = 2048
     proxy.limits.headerLength = 8192
@@ -159,7 +159,7 @@ private func siteProxy() throws -> ProxyConfiguration {
     proxy.limits.bodyLength = 1000
     for zone in proxy.requestZones.indices { proxy.requestZones[zone].maximumKeys = 8192 }
     proxy.connectionZones[0].maximumKeys = 16_384
-    proxy.port = 18_973
+    proxy.port = 20_973
     return proxy
 }
 
@@ -183,13 +183,13 @@ private func siteProxy() throws -> ProxyConfiguration {
 
     @Test func `proxies on several addresses are servers of one file, with zones and upstreams of their own`() throws {
         var second = try siteProxy()
-        second.port = 18_972
+        second.port = 20_972
         second.tls = ProxyTLS(certificates: [
             .init(chainFile: "/c.pem", keyFile: "/c.key"), .init(chainFile: "/a.pem", keyFile: "/a.key", serverNames: ["a.example"]),
         ])
         let proxies = [try siteProxy(), second]
         let again = try NginxConfiguration(parsing: try NginxFile(proxies).text.utf8).proxies
-        #expect(again.map(\.port) == [18_973, 18_972])
+        #expect(again.map(\.port) == [20_973, 20_972])
         #expect(again[0].tls == nil && again[1].requestZones.map(\.name) == ["one_of_2", "two_of_2"])
         #expect(again[1].tls?.certificates.map(\.chainFile) == ["/c.pem", "/a.pem", "/c.pem"])
     }
@@ -215,7 +215,7 @@ private func siteProxy() throws -> ProxyConfiguration {
         for proxy in [
             try fullProxy(), try siteProxy(),
             {
-                var p = ProxyConfiguration(endpoints: ["127.0.0.1:1"]); p.port = 18_974; return p
+                var p = ProxyConfiguration(endpoints: ["127.0.0.1:1"]); p.port = 20_974; return p
             }(),
         ] {
             let file = try scratch.write("nginx.conf", try NginxFile(proxy, places: places).text)

@@ -42,7 +42,7 @@ private typealias Request = SameAnswers.Request
 
     @Test func `add_header: which statuses get it, and whose it is`() async throws {
         let (scratch, upstream) = (try Self.site(), try await Self.upstream())
-        let closed = try await ScriptedUpstream.closedPort()
+        let closed = try ScriptedUpstream.closedPort()
         let text = """
             add_header X-A http;
             limit_req_zone $http_x_key zone=key:1m rate=1r/m;

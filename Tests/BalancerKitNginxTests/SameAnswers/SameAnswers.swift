@@ -56,7 +56,7 @@ struct SameAnswers {
         _ text: String, isRendered: Bool = true, sourceLocation: SourceLocation = #_sourceLocation,
         _ converse: @Sendable (Int) async throws -> [Outcome]
     ) async throws -> [Outcome] {
-        let (first, second) = (try await ScriptedUpstream.closedPort(), try await ScriptedUpstream.closedPort())
+        let (first, second) = (try ScriptedUpstream.closedPort(), try ScriptedUpstream.closedPort())
         let written = text.replacingOccurrences(of: "{port}", with: "\(first)")
         let site = try NginxConfiguration(parsing: written.utf8, file: "FILE", context: .http)
         var rendered = site.proxy

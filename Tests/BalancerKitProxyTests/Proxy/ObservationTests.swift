@@ -46,7 +46,7 @@ import Tracing
 
     @Test func `refused, unanswered and abandoned requests have their line too`() async throws {
         let silent = try await ScriptedUpstream.start { _ in [] }
-        let closed = try await ScriptedUpstream.closedPort()
+        let closed = try ScriptedUpstream.closedPort()
         var configuration = configuration(silent.port)
         configuration.accessLog = .info
         configuration.limits.bodyLength = 1

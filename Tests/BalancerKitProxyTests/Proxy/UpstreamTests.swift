@@ -99,7 +99,7 @@ import Testing
 @Suite struct RetryTests {
     @Test func `a refused connection goes on to the next endpoint, also for POST with a body`() async throws {
         let upstream = try await ScriptedUpstream.start()
-        let closed = try await ScriptedUpstream.closedPort()
+        let closed = try ScriptedUpstream.closedPort()
         try await withProxy(configuration(closed, upstream.port)) { (proxy: RunningProxy) async throws in
             #expect(try await proxy.ask("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc").status == 200)
             #expect(upstream.requests.last?.body == "abc")
@@ -109,7 +109,7 @@ import Testing
 
     @Test func `a refused connection goes on before the body has come`() async throws {
         let upstream = try await ScriptedUpstream.start()
-        let closed = try await ScriptedUpstream.closedPort()
+        let closed = try ScriptedUpstream.closedPort()
         try await withProxy(configuration(closed, upstream.port)) { (proxy: RunningProxy) async throws in
             let connection = try await proxy.connect()
             try await connection.send("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc")
@@ -123,7 +123,7 @@ import Testing
     }
 
     @Test func `nobody listening is 502`() async throws {
-        let closed = try await ScriptedUpstream.closedPort()
+        let closed = try ScriptedUpstream.closedPort()
         try await withProxy(configuration(closed)) { (proxy: RunningProxy) async throws in
             let connection = try await proxy.connect()
             for _ in 0..<2 {

@@ -2,6 +2,7 @@ import NIOCore
 import NIOPosix
 import ScaleCore
 import ScaleTesting
+import TestServers
 
 #if canImport(Glibc)
 import Glibc
@@ -71,7 +72,8 @@ final class ScriptedUpstream: Sendable {
             if let unixSocket {
                 try await bootstrap.bind(unixDomainSocketPath: unixSocket).get()
             } else {
-                try await bootstrap.serverChannelOption(.socketOption(.so_reuseaddr), value: 1).bind(host: "127.0.0.1", port: 0).get()
+                try await bootstrap.serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                    .bind(host: "127.0.0.1", port: Self.closedPort()).get()
             }
         upstream.server.withLock { $0 = channel }
         return upstream
@@ -122,13 +124,8 @@ final class ScriptedUpstream: Sendable {
         for channel in self.state.withLock({ $0.connections }) { try? await channel.close().get() }
     }
 
-    /// A port at which nobody listens.
-    static func closedPort() async throws -> Int {
-        let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton).bind(host: "127.0.0.1", port: 0).get()
-        let port = server.localAddress?.port ?? 0
-        try await server.close().get()
-        return port
-    }
+    /// A port at which nobody listens. It stays so: of the ports that the system gives by itself, which a test at the same time may get, it is none.
+    static func closedPort() throws -> Int { try PrivateServer.freePort() }
 
     private final class Handler: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer
