@@ -134,14 +134,19 @@ private typealias Request = SameAnswers.Request
         let requests = (0..<40).map { Request("/\($0 % 7)?k=\($0 % 5 == 0 ? "" : "\($0)")", "X-Key: key-\($0)") }
         let answers = try await SameAnswers.expect(text, requests)
         let names = Set(answers.map { $0.body.split(separator: "\n")[0] })
-        #expect(method == "ip_hash;" ? names.count == 1 : names.count == 3)
+        switch method {
+        case "ip_hash;": #expect(names.count == 1)
+        // Where the ports put the endpoints on the ring is another place in each run: the keys may all miss the lightest of them.
+        case _ where method.hasSuffix("consistent;"): #expect(names.count > 1)
+        default: #expect(names.count == 3)
+        }
         for upstream in upstreams { await upstream.stop() }
     }
 
     @Test func `a key whose endpoint is gone goes on to the same other one`() async throws {
         var upstreams: [ScriptedUpstream] = []
         for name in ["one", "two", "three"] { upstreams.append(try await SameAnswers.echo(name)) }
-        let closed = try await ScriptedUpstream.closedPort()
+        let closed = try ScriptedUpstream.closedPort()
         for method in ["hash $request_uri;", "hash $request_uri consistent;", "ip_hash;"] {
             let text = """
                 upstream app { \(method) server 127.0.0.1:\(closed) max_fails=0; server 127.0.0.1:\(upstreams[0].port) down;
