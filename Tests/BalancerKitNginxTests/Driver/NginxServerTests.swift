@@ -16,6 +16,11 @@ import Testing
         return proxy
     }
 
+    private static func server(_ proxy: ProxyConfiguration, _ scratch: Scratch) throws -> NginxServer {
+        // Longer than a busy machine takes to start one.
+        try NginxServer(proxy, directory: scratch.path, patience: .seconds(60))
+    }
+
     /// Runs a server around `body`, and shuts it down gracefully.
     private static func with(_ server: NginxServer, _ body: @Sendable () async throws -> Void) async throws {
         let group = ServiceGroup(services: [server], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
@@ -46,9 +51,9 @@ import Testing
     @Test func `a real nginx does what the embedded proxy does, follows a reload, and ends`() async throws {
         let first = try await ScriptedUpstream.start { _ in [.send(ok("first"))] }
         let second = try await ScriptedUpstream.start { _ in [.send(ok("second"))] }
-        let port = try await ScriptedUpstream.closedPort()
+        let port = try ScriptedUpstream.closedPort()
         let scratch = try Scratch()
-        let server = try NginxServer(Self.proxy(port, to: first.port), directory: scratch.path)
+        let server = try Self.server(Self.proxy(port, to: first.port), scratch)
         try await Self.with(server) {
             #expect(try await Self.ask(port).body == "first")
             try await server.reload(Self.proxy(port, to: second.port))
@@ -70,9 +75,9 @@ import Testing
 
     @Test func `settings that nginx refuses leave the old ones in place`() async throws {
         let upstream = try await ScriptedUpstream.start()
-        let port = try await ScriptedUpstream.closedPort()
+        let port = try ScriptedUpstream.closedPort()
         let scratch = try Scratch()
-        let server = try NginxServer(Self.proxy(port, to: upstream.port), directory: scratch.path)
+        let server = try Self.server(Self.proxy(port, to: upstream.port), scratch)
         try await Self.with(server) { () async throws in
             var refused = Self.proxy(port, to: upstream.port)
             refused.host = "no-such-host.invalid"
@@ -86,7 +91,7 @@ import Testing
 
     @Test func `a reload is seen among what requests write into a log of any length`() async throws {
         let second = try await ScriptedUpstream.start { _ in [.send(ok("second"))] }
-        let port = try await ScriptedUpstream.closedPort()
+        let port = try ScriptedUpstream.closedPort()
         let scratch = try Scratch()
         // Longer than a file that is read whole.
         #expect(FileManager.default.createFile(atPath: "\(scratch.path)/error.log", contents: nil))
@@ -94,7 +99,7 @@ import Testing
         var failing = Self.proxy(port, to: 1)
         // Of a socket that is not there a worker says [crit].
         failing.routes = [ProxyRoute(prefix: "/", upstream: .init(endpoints: [Endpoint(unixPath: "\(scratch.path)/none")]))]
-        let server = try NginxServer(failing, directory: scratch.path)
+        let server = try Self.server(failing, scratch)
         try await Self.with(server) { [failing] in
             try await withThrowingTaskGroup { tasks in
                 tasks.addTask { while !Task.isCancelled { _ = try? await Self.ask(port) } }
@@ -130,7 +135,7 @@ import Testing
     @Test func `a port in use is told in nginx's words`() async throws {
         let occupant = try await ScriptedUpstream.start()
         let scratch = try Scratch()
-        let server = try NginxServer(Self.proxy(occupant.port, to: 1), directory: scratch.path)
+        let server = try Self.server(Self.proxy(occupant.port, to: 1), scratch)
         let error = await #expect(throws: NginxError.self) { try await server.run() }
         #expect(error?.code == .notStarted)
         #expect(error?.message.contains("bind() to 127.0.0.1:\(occupant.port) failed") == true, "\(error?.message ?? "")")
@@ -138,9 +143,9 @@ import Testing
     }
 
     @Test func `an nginx that is killed ends the service with an error`() async throws {
-        let port = try await ScriptedUpstream.closedPort()
+        let port = try ScriptedUpstream.closedPort()
         let scratch = try Scratch()
-        let server = try NginxServer(Self.proxy(port, to: 1), directory: scratch.path)
+        let server = try Self.server(Self.proxy(port, to: 1), scratch)
         async let result: NginxError? = {
             do { try await server.run() } catch { return error as? NginxError }
             return nil

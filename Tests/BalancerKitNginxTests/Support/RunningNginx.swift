@@ -28,7 +28,7 @@ enum RunningNginx {
         let process = try ChildProcess(InstalledNginx.path, ["-p", scratch.path, "-c", file], errors: "\(scratch.path)/stderr")
         let result: Result<Value, any Error>
         do {
-            try await eventually(within: .seconds(20), "nginx listens; it said \(Self.words(scratch))") {
+            try await eventually("nginx listens; it said \(Self.words(scratch))") {
                 guard process.isRunning else { throw TestFailure("nginx has ended: \(Self.words(scratch))\n\(whole)") }
                 guard let connection = try? await RawConnection.connect(port) else { return false }
                 await connection.close()
