@@ -128,9 +128,16 @@ import Testing
 }
 
 @Suite struct ShutdownTests {
+    /// Longer than a busy machine takes for a test.
+    static let longEnough = Duration.seconds(120)
+
     @Test func `a graceful shutdown finishes what is in flight and takes nothing new`() async throws {
         let upstream = try await ScriptedUpstream.start { _ in [.send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc")] }
-        try await withProxy(configuration(upstream.port)) { (proxy: RunningProxy) async throws in
+        var configuration = configuration(upstream.port)
+        configuration.timeouts.shutdown = Self.longEnough
+        // One that nobody else listens at when the proxy does no more.
+        configuration.port = try ScriptedUpstream.closedPort()
+        try await withProxy(configuration) { (proxy: RunningProxy) async throws in
             let busy = try await proxy.connect()
             let idle = try await proxy.connect()
             try await busy.send(get())
@@ -150,8 +157,7 @@ import Testing
     @Test func `a response during the shutdown says that it is the last`() async throws {
         let upstream = try await ScriptedUpstream.start { _ in [] }
         var configuration = configuration(upstream.port)
-        // Longer than a busy machine takes for the test.
-        configuration.timeouts.shutdown = .seconds(120)
+        configuration.timeouts.shutdown = Self.longEnough
         try await withProxy(configuration) { (proxy: RunningProxy) async throws in
             let connection = try await proxy.connect()
             let idle = try await proxy.connect()
@@ -181,15 +187,17 @@ import Testing
         await upstream.stop()
     }
 
-    /// Clients that send one request after the other on kept connections until the proxy says that it is over.
+    /// Clients that send one request after the other on kept connections until the proxy says that it is over. All are connected before the first
+    /// asks: one that comes when the proxy listens no more is refused.
     static func load(_ proxy: RunningProxy, clients: Int, method: String = "GET", until isOver: @escaping @Sendable () -> Bool) async throws
         -> [Int]
     {
-        try await withThrowingTaskGroup(of: [Int].self) { group in
-            for _ in 0..<clients {
+        var connections: [RawConnection] = []
+        for _ in 0..<clients { connections.append(try await proxy.connect()) }
+        return try await withThrowingTaskGroup(of: [Int].self) { group in
+            for connection in connections {
                 group.addTask {
                     var statuses: [Int] = []
-                    let connection = try await proxy.connect()
                     while !isOver() {
                         try await connection.send(get(method: method))
                         let response = try await connection.response()
@@ -207,7 +215,7 @@ import Testing
     @Test func `a graceful stop under load fails no request`() async throws {
         let upstream = try await ScriptedUpstream.start()
         var configuration = configuration(upstream.port)
-        configuration.timeouts.shutdownIdle = .seconds(2)
+        (configuration.timeouts.shutdownIdle, configuration.timeouts.shutdown) = (Self.longEnough, Self.longEnough)
         try await withProxy(configuration) { (proxy: RunningProxy) async throws in
             async let statuses = Self.load(proxy, clients: 16) { false }
             try await eventually("load") { upstream.requests.count > 200 }
