@@ -82,10 +82,10 @@ struct PubSubTests {
         let subscription = try await redis.subscribe(channels: ["c"])
         var events = subscription.events.makeAsyncIterator()
         server.freeze()
-        // Ten seconds of silence, then ten without an answer to the ping; each is found by the next tick.
+        // One time-out of silence, then one without an answer to the ping; each is found by the next tick.
         let watch = Task {
             while !Task.isCancelled {
-                await time.advance(by: .seconds(1))
+                await time.advance(by: RedisConfiguration.testTimeout / 10)
                 try await TimeSource.system.sleep(for: .milliseconds(20))
             }
         }
@@ -100,7 +100,7 @@ struct PubSubTests {
         let time = ManualTime()
         let redis = try RedisClient(server.url, configuration: .test { $0.time = time.source })
         let subscription = try await redis.subscribe(channels: ["c"])
-        await time.advance(by: .seconds(10))
+        await time.advance(by: RedisConfiguration.testTimeout)
         let watcher = try RedisClient(server.url, configuration: .test())
         try await eventually("the server has seen pings") {
             try await watcher.send(RedisCommand("CLIENT", ["LIST", "TYPE", "pubsub"])).string?.contains("cmd=ping") == true

@@ -66,13 +66,15 @@ struct ReconnectTests {
         let redis = try RedisClient(server.url, configuration: .test { $0.time = time.source })
         try await redis.set("key", "value")
         let admin = try RedisClient(server.url, configuration: .test())
-        try await admin.send(RedisCommand("CLIENT", ["PAUSE", 3000, "ALL"]))
+        // Writes wait until they may go on, however long the rest of the test takes.
+        try await admin.send(RedisCommand("CLIENT", ["PAUSE", 600_000, "WRITE"]))
         let error = try await redis.error(expiring: time, when: { $0.writtenCount == 1 }) {
-            try await $0.send(RedisCommand("ECHO", ["late"]))
+            try await $0.send(RedisCommand("GETSET", ["key", "late"]))
         }
         #expect(error?.code == .timeout)
         #expect(error?.outcome == .unknown)
-        #expect(error?.command == "ECHO")
+        #expect(error?.command == "GETSET")
+        try await admin.send(RedisCommand("CLIENT", ["UNPAUSE"]))
         let echo = try await eventually("the server answers again") { try? await redis.send(RedisCommand("ECHO", ["mine"])).string }
         #expect(echo == "mine")
     }

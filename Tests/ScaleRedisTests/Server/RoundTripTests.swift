@@ -8,13 +8,13 @@ struct RoundTripTests {
     let prefix = "roundtrip:\(UInt64.random(in: 0 ... .max)):"
 
     init() throws {
-        self.redis = try RedisClient(TestServers.redis ?? "redis://127.0.0.1/")
+        self.redis = try RedisClient(sharedURL, configuration: .test())
     }
 
     @Test func `a value comes back as it was stored`() async throws {
         let key = self.prefix + "value"
         #expect(try await self.redis.get(key) == nil)
-        #expect(try await self.redis.set(key, .init([0, 13, 10, 255]), expiresIn: .seconds(60)))
+        #expect(try await self.redis.set(key, .init([0, 13, 10, 255]), expiresIn: .seconds(600)))
         #expect(try await self.redis.get(key) == [0, 13, 10, 255])
         #expect(try await self.redis.del(key) == 1)
     }
@@ -36,7 +36,7 @@ struct RoundTripTests {
 
     @Test func `an error reply is thrown and the next command succeeds`() async throws {
         let key = self.prefix + "text"
-        try await self.redis.set(key, "no number", expiresIn: .seconds(60))
+        try await self.redis.set(key, "no number", expiresIn: .seconds(600))
         await #expect(throws: RedisError.self) { try await self.redis.incr(key) }
         #expect(try await self.redis.get(key) == Array("no number".utf8))
     }
@@ -44,7 +44,7 @@ struct RoundTripTests {
     @Test func `an error in a pipeline does not shift the other replies`() async throws {
         let key = self.prefix + "pipeline"
         let replies = try await self.redis.pipeline([
-            RedisCommand("SET", [.init(key), "text", "EX", 60]), RedisCommand("INCR", [.init(key)]), RedisCommand("GET", [.init(key)]),
+            RedisCommand("SET", [.init(key), "text", "EX", 600]), RedisCommand("INCR", [.init(key)]), RedisCommand("GET", [.init(key)]),
         ])
         #expect(replies.count == 3)
         #expect(try replies[0].get() == .status("OK"))

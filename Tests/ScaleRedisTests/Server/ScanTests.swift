@@ -8,12 +8,12 @@ struct ScanTests {
     let key = TestKeys()
 
     init() throws {
-        self.redis = try RedisClient(sharedURL)
+        self.redis = try RedisClient(sharedURL, configuration: .test())
     }
 
     @Test func `every key comes, over many pages`() async throws {
         let names = (0..<250).map { self.key("\($0)") }
-        _ = try await self.redis.pipeline(names.map { RedisCommand("SET", [.init($0), "x", "EX", 60]) })
+        _ = try await self.redis.pipeline(names.map { RedisCommand("SET", [.init($0), "x", "EX", 600]) })
         try await self.redis.sadd(self.key("a set"), ["x"])
         var found: Set<String> = []
         for try await name in self.redis.scan(match: self.key("*"), type: "string", pageSize: 10) {
@@ -25,7 +25,7 @@ struct ScanTests {
 
     @Test func `what stays comes, while other keys come and go`() async throws {
         let staying = Set((0..<300).map { self.key("stays:\($0)") })
-        _ = try await self.redis.pipeline(staying.map { RedisCommand("SET", [.init($0), "x", "EX", 60]) })
+        _ = try await self.redis.pipeline(staying.map { RedisCommand("SET", [.init($0), "x", "EX", 600]) })
         var found: Set<String> = []
         var pages = 0
         for try await name in self.redis.scan(match: self.key("*"), pageSize: 10) {
@@ -34,7 +34,7 @@ struct ScanTests {
             guard pages.isMultiple(of: 10) else { continue }
             // The keyspace grows by more than half and shrinks again, so that the server's table is resized under the cursor.
             let passing = (0..<50).map { self.key("passes:\(pages):\($0)") }
-            _ = try await self.redis.pipeline(passing.map { RedisCommand("SET", [.init($0), "x", "EX", 60]) })
+            _ = try await self.redis.pipeline(passing.map { RedisCommand("SET", [.init($0), "x", "EX", 600]) })
             if pages.isMultiple(of: 20) { try await self.redis.unlink(passing) }
             guard pages < 2000 else { break }
         }
@@ -67,7 +67,7 @@ struct ScanTests {
 
     @Test func `an error ends the iteration`() async throws {
         let name = self.key("text")
-        try await self.redis.set(name, "x", expiresIn: .seconds(60))
+        try await self.redis.set(name, "x", expiresIn: .seconds(600))
         var iterator = self.redis.sscan(name).makeAsyncIterator()
         #expect(await redisError { _ = try await iterator.next() }?.serverError?.kind == "WRONGTYPE")
         #expect(try await iterator.next() == nil)

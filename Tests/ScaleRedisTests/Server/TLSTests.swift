@@ -20,7 +20,7 @@ struct TLSTests {
         let redis = try RedisClient(self.url, configuration: self.trusting())
         let key = TestKeys()("tls")
         let large = [UInt8](repeating: 7, count: 1_000_000)
-        try await redis.set(key, .init(large), expiresIn: .seconds(60))
+        try await redis.set(key, .init(large), expiresIn: .seconds(600))
         #expect(try await redis.get(key) == large)
         #expect(try await redis.send(RedisCommand("ACL", ["WHOAMI"])).string == "scalekit")
     }

@@ -15,11 +15,14 @@ struct TestKeys {
 var sharedURL: String { TestServers.redis ?? "redis://127.0.0.1:1/" }
 
 extension RedisConfiguration {
+    /// The time-outs of ``test(_:)``: longer than a busy machine takes for any answer. Who waits for one lets a ``ManualTime`` pass.
+    static let testTimeout = Duration.seconds(60)
+
     /// A configuration for a test.
     static func test(_ change: (inout RedisConfiguration) -> Void = { _ in }) -> RedisConfiguration {
         var configuration = RedisConfiguration()
-        configuration.connectTimeout = .seconds(10)
-        configuration.commandTimeout = .seconds(10)
+        configuration.connectTimeout = Self.testTimeout
+        configuration.commandTimeout = Self.testTimeout
         configuration.backoff = RetryPolicy(baseDelay: .milliseconds(5), maximumDelay: .milliseconds(50), maximumAttempts: nil)
         change(&configuration)
         return configuration
@@ -60,7 +63,7 @@ extension RedisClient {
     ) async throws -> RedisError? {
         let call = Task { await redisError { try await body(self) } }
         try await eventually("the time-out may pass") { condition(self) }
-        await time.advance(by: .seconds(10))
+        await time.advance(by: RedisConfiguration.testTimeout)
         return await call.value
     }
 }

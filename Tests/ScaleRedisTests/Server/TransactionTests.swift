@@ -9,13 +9,13 @@ struct TransactionTests {
     let key = TestKeys()
 
     init() throws {
-        self.redis = try RedisClient(sharedURL)
+        self.redis = try RedisClient(sharedURL, configuration: .test())
     }
 
     @Test func `commands run as one, and one that fails does not stop the others`() async throws {
         let name = self.key("t")
         let results = try await self.redis.transaction([
-            RedisCommand("SET", [.init(name), "text", "EX", 60]), RedisCommand("INCR", [.init(name)]), RedisCommand("GET", [.init(name)]),
+            RedisCommand("SET", [.init(name), "text", "EX", 600]), RedisCommand("INCR", [.init(name)]), RedisCommand("GET", [.init(name)]),
         ])
         #expect(try results[0].get() == .status("OK"))
         #expect(throws: RedisError.self) { try results[1].get() }
@@ -61,10 +61,10 @@ struct TransactionTests {
         let redis = self.redis
         try await redis.withConnection { connection in
             try await connection.watch([name])
-            try await redis.set(name, "theirs", expiresIn: .seconds(60))
+            try await redis.set(name, "theirs", expiresIn: .seconds(600))
             #expect(try await connection.transaction([RedisCommand("SET", [.init(name), "mine"])]) == nil)
             try await connection.watch([name])
-            let results = try await connection.transaction([RedisCommand("SET", [.init(name), "mine", "EX", 60])])
+            let results = try await connection.transaction([RedisCommand("SET", [.init(name), "mine", "EX", 600])])
             #expect(try results?.first?.get() == .status("OK"))
         }
         #expect(try await redis.get(name) == bytes("mine"))
@@ -76,7 +76,7 @@ struct TransactionTests {
         try await redis.withConnection { connection in
             try await connection.watch([name])
             try await connection.unwatch()
-            try await redis.set(name, "theirs", expiresIn: .seconds(60))
+            try await redis.set(name, "theirs", expiresIn: .seconds(600))
             #expect(try await connection.transaction([RedisCommand("GET", [.init(name)])]) != nil)
         }
     }
@@ -128,7 +128,7 @@ struct TransactionTests {
         let name = self.key("db")
         try await redis.withConnection { connection in
             _ = try await connection.send(RedisCommand("SELECT", [5]))
-            try await connection.set(name, "five", expiresIn: .seconds(60))
+            try await connection.set(name, "five", expiresIn: .seconds(600))
         }
         #expect(try await redis.get(name) == nil)
     }

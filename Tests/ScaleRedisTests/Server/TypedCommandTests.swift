@@ -10,7 +10,7 @@ struct TypedCommandTests {
     let key = TestKeys()
 
     init() throws {
-        self.redis = try RedisClient(sharedURL)
+        self.redis = try RedisClient(sharedURL, configuration: .test())
     }
 
     @Test func `strings`() async throws {
@@ -20,7 +20,7 @@ struct TypedCommandTests {
         #expect(try await self.redis.get(name) == [0, 13, 10, 255])
         #expect(try await self.redis.set(name, "x", condition: .ifAbsent) == false)
         #expect(try await self.redis.set(self.key("none"), "x", condition: .ifPresent) == false)
-        #expect(try await self.redis.set(name, "hello", expiresIn: .seconds(60), condition: .ifPresent))
+        #expect(try await self.redis.set(name, "hello", expiresIn: .seconds(600), condition: .ifPresent))
         #expect(try await self.redis.set(name, "hallo", keepsExpiry: true))
         guard case .remaining = try await self.redis.timeToLive(name) else { throw RedisError(code: .server, message: "no expiry") }
         #expect(try await self.redis.getSet(name, "hello") == bytes("hallo"))
@@ -29,7 +29,7 @@ struct TypedCommandTests {
         #expect(try await self.redis.strlen(name) == 10)
         #expect(try await self.redis.getRange(name, from: -3, through: -1) == bytes("you"))
         #expect(try await self.redis.setRange(name, at: 7, "all") == 10)
-        #expect(try await self.redis.get(name, expiresIn: .seconds(60)) == bytes("hello, all"))
+        #expect(try await self.redis.get(name, expiresIn: .seconds(600)) == bytes("hello, all"))
         #expect(try await self.redis.getDelete(name) == bytes("hello, all"))
         #expect(try await self.redis.exists(name) == false)
         #expect(try await self.redis.set(name, "") == true)
@@ -213,7 +213,7 @@ struct TypedCommandTests {
 
     @Test func `a value of the wrong type is a typed error, and the client goes on`() async throws {
         let name = self.key("text")
-        try await self.redis.set(name, "text", expiresIn: .seconds(60))
+        try await self.redis.set(name, "text", expiresIn: .seconds(600))
         let error = await redisError { _ = try await self.redis.hget(name, "field") }
         #expect(error?.serverError?.kind == "WRONGTYPE")
         #expect(try await self.redis.get(name) == bytes("text"))
