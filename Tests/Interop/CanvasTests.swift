@@ -42,7 +42,7 @@ struct CanvasTests {
     private static func handlers(_ seen: Seen) -> @Sendable (inout JobHandlers) -> Void {
         {
             $0.handle(Add.self) { job, _ in
-                if job.x + job.y >= 1000 { try await seen.gate.pass(within: .seconds(60)) }
+                if job.x + job.y >= 1000 { try await seen.gate.pass(within: .seconds(120)) }
                 return job.x + job.y
             }
             $0.handle(Sum.self) { job, _ in

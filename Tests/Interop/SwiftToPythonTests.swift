@@ -69,9 +69,11 @@ struct SwiftToPythonTests {
     }
 
     @Test func `Python computes for Swift: values, text, numbers, null and nested lists as they are`() async throws {
-        try await InteropGround.withPythonWorker { ground in
+        try await InteropGround.withPythonWorker(before: { ground in
             let sum = try await ground.queue.enqueue(Add(x: 2, y: 3))
             #expect(try await sum.state() == .pending)
+            return sum
+        }) { ground, sum in
             #expect(try await sum.value(timeout: .seconds(60)) == 5)
             let echo = Echo(
                 text: "grüße 😀 \"\\\n\u{0}", large: .max, small: .min, pi: 3.141592653589793, whole: 2, nothing: nil,

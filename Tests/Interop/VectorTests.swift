@@ -9,7 +9,7 @@ struct VectorTests {
     @Test func `the golden vectors are what the installed Celery writes`() async throws {
         try await RabbitMQVirtualHost.with { host in
             let python = try Python.start(script: "vectors.py", host: host)
-            try await eventually("they are written") { !python.isRunning }
+            try await eventually(within: .seconds(90), "they are written") { !python.isRunning }
             let line = python.output.split(separator: "\n").first { $0.hasPrefix("vectors ") }
             let text = try require(line?.dropFirst("vectors ".count), "vectors; Python wrote: \(python.output.suffix(2000))")
             let written = try JSONParser.parse(String(text))

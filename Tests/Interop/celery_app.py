@@ -4,7 +4,7 @@
     python celery_app.py worker QUEUE [ARG ...]  a worker in this process alone; further arguments are Celery's own
 
 Broker and result backend are in SCALEKIT_INTEROP_BROKER and SCALEKIT_INTEROP_BACKEND. The process ends itself after
-SCALEKIT_INTEROP_SECONDS (120 when absent), whatever becomes of those who started it.
+SCALEKIT_INTEROP_SECONDS (600 when absent), whatever becomes of those who started it.
 """
 
 import base64
@@ -15,9 +15,31 @@ import sys
 import traceback
 
 from celery import Celery, chain, chord, group
+from celery.app.control import Control
 from celery.result import AsyncResult
 
-app = Celery("myapp", broker=os.environ["SCALEKIT_INTEROP_BROKER"], backend=os.environ["SCALEKIT_INTEROP_BACKEND"])
+
+class PatientControl(Control):
+    """Waits longer for an answer than Celery's second, which a busy machine may need.
+
+    It is not waited for in vain: as many answers are expected as there are destinations, and one to a worker that says hello, since no test
+    has more workers to answer it.
+    """
+
+    def broadcast(self, command, *args, destination=None, reply=False, timeout=1.0, limit=None, **kwargs):
+        if command == "hello":
+            limit = 1
+        if reply and (destination or limit):
+            timeout = max(timeout, 20.0)
+        return super().broadcast(command, *args, destination=destination, reply=reply, timeout=timeout, limit=limit, **kwargs)
+
+
+app = Celery(
+    "myapp",
+    broker=os.environ["SCALEKIT_INTEROP_BROKER"],
+    backend=os.environ["SCALEKIT_INTEROP_BACKEND"],
+    control=PatientControl,
+)
 app.conf.update(
     broker_connection_retry_on_startup=True,
     task_create_missing_queues=True,
@@ -218,7 +240,7 @@ def client():
 
 
 if __name__ == "__main__":
-    signal.alarm(int(os.environ.get("SCALEKIT_INTEROP_SECONDS", "120")))
+    signal.alarm(int(os.environ.get("SCALEKIT_INTEROP_SECONDS", "600")))
     if sys.argv[1] == "worker":
         app.worker_main(
             ["worker", "--pool=solo", "--loglevel=INFO", "--queues", sys.argv[2], "--without-gossip", "--without-mingle"] + sys.argv[3:]

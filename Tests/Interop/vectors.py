@@ -133,7 +133,7 @@ def vectors():
 
 
 if __name__ == "__main__":
-    signal.alarm(int(os.environ.get("SCALEKIT_INTEROP_SECONDS", "120")))
+    signal.alarm(int(os.environ.get("SCALEKIT_INTEROP_SECONDS", "600")))
     if "--write" in sys.argv:
         fixture.write_text(json.dumps(vectors(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     else:

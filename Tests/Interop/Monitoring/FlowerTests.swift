@@ -17,7 +17,7 @@ struct FlowerTests {
     /// What Flower knows when it has asked the worker.
     private static func details(_ flower: Flower) async throws -> JSONObject {
         try await eventually("Flower has asked the worker") {
-            let all = try await flower.get("/api/workers?refresh=1").json
+            let all = try await flower.get("/api/workers?refresh=1&workername=\(Self.node)").json
             return all[Self.node]?.objectValue.flatMap { $0["registered"] == nil ? nil : $0 }
         }
     }

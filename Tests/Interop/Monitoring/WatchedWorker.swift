@@ -42,7 +42,7 @@ struct WatchedWorker {
                 $0.handle(Sum.self) { job, _ in job.x + job.y }
                 $0.handle(Fail.self) { _, _ in throw JobFailure("ValueError", "no such user") }
                 $0.handle(Again.self) { _, context in if context.retries == 0 { throw JobFailure("KeyError", "again") } }
-                $0.handle(Stay.self) { _, _ in try await Gate("for ever").pass(within: .seconds(120)) }
+                $0.handle(Stay.self) { _, _ in try await Gate("for ever").pass(within: .seconds(600)) }
             }
             let running = PendingCall("the worker's run") { try await worker.run() }
             do {

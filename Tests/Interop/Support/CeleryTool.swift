@@ -5,8 +5,8 @@ import TestServers
 
 /// Celery's command line: `celery inspect`, `celery control`, and Flower, which is one of its commands.
 enum CeleryTool {
-    /// Ends itself after two minutes, whatever becomes of those who started it.
-    private static let launcher = "import signal, sys; signal.alarm(120); from celery.__main__ import main; sys.exit(main())"
+    /// Ends itself after ten minutes, whatever becomes of those who started it.
+    private static let launcher = "import signal, sys; signal.alarm(600); from celery.__main__ import main; sys.exit(main())"
 
     static func start(
         _ arguments: [String], host: RabbitMQVirtualHost, environment: [String: String] = [:]
@@ -26,7 +26,7 @@ enum CeleryTool {
     /// Runs a command to its end and returns what it wrote.
     static func run(_ arguments: String..., host: RabbitMQVirtualHost) async throws -> String {
         let process = try Self.start(arguments, host: host)
-        try await eventually(within: .seconds(60), "celery \(arguments.first ?? "") ends") { !process.isRunning }
+        try await eventually(within: .seconds(90), "celery \(arguments.first ?? "") ends") { !process.isRunning }
         return process.output
     }
 
@@ -35,7 +35,7 @@ enum CeleryTool {
         -> JSONObject
     {
         let process = try Self.start(["inspect", "--json", "--timeout", "20", "--destination", nodes] + arguments, host: host)
-        try await eventually(within: .seconds(60), "celery inspect \(arguments) ends") { !process.isRunning }
+        try await eventually(within: .seconds(90), "celery inspect \(arguments) ends") { !process.isRunning }
         let output = process.output
         let line = try require(
             output.split(separator: "\n").first { $0.hasPrefix("{") }, "an answer of one worker in: \(output.suffix(2000))")

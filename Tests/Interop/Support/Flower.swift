@@ -18,7 +18,7 @@ struct Flower {
             ["flower", "--address=127.0.0.1", "--port=\(port)"], host: host, environment: ["FLOWER_UNAUTHENTICATED_API": "1"])
         let flower = Flower(port: port, process: process)
         do {
-            try await eventually(within: .seconds(60), "Flower answers") {
+            try await eventually(within: .seconds(90), "Flower answers") {
                 guard process.isRunning else { throw TestFailure("Flower has ended") }
                 return (try? await flower.get("/healthcheck").status) == 200
             }

@@ -62,10 +62,18 @@ struct InteropGround: Sendable {
 
     /// Runs a Python worker on the queue `python`.
     static func withPythonWorker(settings: JSONObject = [:], _ body: (InteropGround) async throws -> Void) async throws {
+        try await self.withPythonWorker(settings: settings, before: { _ in }) { ground, _ in try await body(ground) }
+    }
+
+    /// Runs a Python worker on the queue `python`, from the moment at which `before` is done.
+    static func withPythonWorker<Value>(
+        settings: JSONObject = [:], before: (InteropGround) async throws -> Value, _ body: (InteropGround, Value) async throws -> Void
+    ) async throws {
         try await self.with { ground in
+            let value = try await before(ground)
             let worker = try Python.start("worker", "python", host: ground.host, settings: settings)
             do {
-                try await body(ground)
+                try await body(ground, value)
             } catch {
                 let output = worker.output.suffix(3000)
                 try? await worker.end(SIGKILL)
