@@ -88,7 +88,7 @@ public final class ChildProcess: @unchecked Sendable {
     }
 
     /// Sends a signal that ends it, and returns when it is gone.
-    public func end(_ signal: Int32 = SIGTERM, within limit: Duration = .seconds(10)) async throws {
+    public func end(_ signal: Int32 = SIGTERM, within limit: Duration = .seconds(30)) async throws {
         if signal != SIGKILL { self.send(SIGCONT) }
         self.send(signal)
         try await Self.waitUntil("\(self.name) has ended", within: limit) { !self.isRunning }
@@ -124,16 +124,21 @@ public final class ChildProcess: @unchecked Sendable {
         return information.si_signo != 0
     }
 
+    /// Looks at least once, also at the end; a standstill of all tasks counts as a second.
     static func waitUntil(
-        _ what: String, within limit: Duration = .seconds(10), giveUp: () -> Bool = { false }, _ condition: () -> Bool
+        _ what: String, within limit: Duration = .seconds(30), giveUp: () -> Bool = { false }, _ condition: () -> Bool
     ) async throws {
-        let deadline = ContinuousClock.now + limit
-        while ContinuousClock.now < deadline {
+        var left = limit
+        var last = ContinuousClock.now
+        while true {
             if condition() { return }
             if giveUp() { throw Failure(message: "\(what): the process has ended") }
+            guard left > .zero else { throw Failure(message: "\(what): not within \(limit)") }
             try await Task.sleep(for: .milliseconds(5))
+            let now = ContinuousClock.now
+            left -= min(last.duration(to: now), .seconds(1))
+            last = now
         }
-        throw Failure(message: "\(what): not within \(limit)")
     }
 
     /// A program that is built with the tests, and lies beside their bundle.

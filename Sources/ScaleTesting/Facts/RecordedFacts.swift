@@ -34,15 +34,15 @@ public final class RecordedFacts<Fact: Sendable>: Sendable {
         _ what: @autoclosure () -> String = "the fact", within limit: Duration = .seconds(30), file: String = #fileID, line: Int = #line,
         where matches: (Fact) throws -> Bool
     ) async throws -> Fact {
-        let deadline = TimeSource.system.now().advanced(by: limit)
+        var patience = Patience(limit)
         var seen = 0
         while true {
             // Looked at outside the monitor's lock: `matches` is the test's.
             let facts = self.all
             if let fact = try facts[seen...].first(where: matches) { return fact }
             seen = facts.count
-            let (count, remaining) = (seen, TimeSource.system.now().duration(to: deadline))
-            guard try await self.monitor.wait(within: remaining, until: { $0.count > count }) == .ready else {
+            let count = seen
+            guard try await self.monitor.wait(within: patience.left(), until: { $0.count > count }) == .ready else {
                 throw TestFailure("not within \(limit): \(what()), among \(count) facts", file: file, line: line)
             }
         }

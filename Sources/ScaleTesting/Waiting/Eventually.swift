@@ -6,7 +6,7 @@ import ScaleCore
 /// is noticed after a few turns of the scheduler, later within milliseconds.
 ///
 /// - Parameters:
-///   - limit: how long to wait, on the machine's own clock.
+///   - limit: how long to wait, on the machine's own clock; a standstill of all tasks counts as a second.
 ///   - what: what is waited for, in the words of a sentence, for the failure's message.
 /// - Throws: ``TestFailure`` when the limit passes; `CancellationError` when the task is cancelled; what `condition` throws.
 public func eventually(
@@ -25,11 +25,11 @@ public func eventually<Value>(
     within limit: Duration = .seconds(30), _ what: @autoclosure () -> String = "there is a value", file: String = #fileID,
     line: Int = #line, _ value: () async throws -> Value?
 ) async throws -> Value {
-    let deadline = TimeSource.system.now().advanced(by: limit)
+    var patience = Patience(limit)
     var turn = 0
     while true {
         if let value = try await value() { return value }
-        guard TimeSource.system.now() < deadline else {
+        guard patience.left() > .zero else {
             throw TestFailure("not within \(limit): \(what())", file: file, line: line)
         }
         try Task.checkCancellation()

@@ -84,7 +84,8 @@ package final class Monitor<Value: Sendable>: Sendable {
             if let result { return continuation.resume(with: result) }
             // Started only now: a timer that fires before the waiter is parked would find nobody to wake.
             timer = Task {
-                try await TimeSource.system.sleep(for: limit)
+                var patience = Patience(limit)
+                try await patience.pass()
                 self.remove(id)?.resume(returning: .expired)
             }
         }
