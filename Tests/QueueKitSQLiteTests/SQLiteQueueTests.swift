@@ -16,6 +16,33 @@ private struct Add: Job {
 
 private struct Rollback: Error {}
 
+/// Manual time whose UTC is read at one moment and used at a later one: by the writer's own thread, which stands in between.
+private final class SlowlyReadTime: TimeSource.Backend {
+    let base = ManualTime()
+    let standing = RecordedFacts<Int>()
+    private let readingsLeft = Locked(0)
+    private let goOn = DispatchSemaphore(value: 0)
+
+    func stop(atReading reading: Int) { self.readingsLeft.withLock { $0 = reading } }
+    func proceed() { self.goOn.signal() }
+
+    func now() -> Instant { self.base.now() }
+    func sleep(until deadline: Instant) async throws { try await self.base.sleep(until: deadline) }
+
+    func utcNow() -> UTCTime {
+        let utc = self.base.utcNow()
+        let stops = self.readingsLeft.withLock { left in
+            left -= 1
+            return left == 0
+        }
+        if stops {
+            self.standing.record(1)
+            self.goOn.wait()
+        }
+        return utc
+    }
+}
+
 @Suite struct SQLiteQueueTests {
     @Test func `jobs, delays, dead letters and results survive the process`() async throws {
         let scratch = try Scratch()
@@ -202,6 +229,24 @@ private struct Rollback: Error {}
         try await broker.publish(Message(headers: [:], properties: .init(), body: []), to: "a", notBefore: nil)
         #expect(try await broker.counts(of: "a") == QueueCounts(leased: 1))
         #expect(try await waiting.value.map(\.lease.queue) == ["a"])
+    }
+
+    /// Two readings for each look; the second look is what the version of tables asks for that nobody has looked at before.
+    @Test(arguments: 1...4) func `a message that becomes due while somebody looks for it is not waited for any longer`(
+        _ reading: Int
+    ) async throws {
+        let time = SlowlyReadTime()
+        let broker = SQLiteBroker(try SQLiteQueueDatabase(try DatabaseQueue(), time: TimeSource(time)))
+        let due = time.base.utcNow().advanced(by: .seconds(10))
+        try await broker.publish(Message(headers: [:], properties: .init(), body: []), to: "a", notBefore: due)
+        time.stop(atReading: reading)
+        defer { time.proceed() }
+        let request = ReceiveRequest(queues: ["a"], limit: 1, lease: .seconds(60), owner: "me")
+        let waiting = PendingCall("receive") { try await broker.receive(request) }
+        _ = try await time.standing.waitForCount(1)
+        await time.base.advance(by: .seconds(10))
+        time.proceed()
+        #expect(try await waiting.value().map(\.lease.queue) == ["a"])
     }
 
     @Test func `a message is published though it cannot be leased`() async throws {

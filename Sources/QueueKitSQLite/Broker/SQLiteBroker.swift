@@ -35,15 +35,17 @@ public final class SQLiteBroker: Broker {
         defer { changes.unwatch(watch) }
         while true {
             // A loss of power ends all leases.
-            let (rows, pause) = try await self.write(.process) { db, now in
+            let (rows, deadline) = try await self.write(.process) { [database] db, now in
                 // What has been announced by now is in the tables.
                 changes.isLooking(watch)
                 let rows = try MessageRows.lease(request, now: now, db)
                 let next = rows.isEmpty ? try MessageRows.nextChange(db) : nil
-                return (rows, next.map { Duration.milliseconds(max(0, $0.subtractingSaturating(now))) })
+                // Of the two clocks the monotonic one first: what passes before its time is used makes the wait shorter, and not longer.
+                let instant = database.time.now()
+                let deadline = next.map { instant.advanced(by: .milliseconds(max(0, $0.subtractingSaturating(database.now)))) }
+                return (rows, deadline)
             }
             guard rows.isEmpty, request.waits, request.limit > 0 else { return rows.map(\.delivery) }
-            let deadline = pause.map { self.database.time.now().advanced(by: $0) }
             if case .delivered(let rows) = try await changes.wait(for: watch, request, until: deadline) { return rows.map(\.delivery) }
         }
     }
