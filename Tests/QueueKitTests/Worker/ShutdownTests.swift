@@ -140,7 +140,7 @@ import Testing
         for _ in 0..<200 { await Task.yield() }
         #expect(gate.arrivals == 3)
         gate.open()
-        for receipt in receipts { _ = try await receipt.value(timeout: .seconds(30)) }
+        for receipt in receipts { _ = try await receipt.value(timeout: .seconds(120)) }
         #expect(most.all.max() == 3)
         running.cancel()
         try await running.value

@@ -6,6 +6,23 @@ import Testing
 
 @testable import QueueKit
 
+/// The requests for messages that have no answer yet.
+private final class OpenRequests: Sendable {
+    private let state = Locked<(last: Int, requests: [Int: ReceiveRequest])>((0, [:]))
+
+    var all: [ReceiveRequest] { Array(self.state.withLock { $0.requests }.values) }
+
+    func during<Answer>(_ request: ReceiveRequest, _ body: () async throws -> Answer) async rethrows -> Answer {
+        let number = self.state.withLock { state in
+            state.last += 1
+            state.requests[state.last] = request
+            return state.last
+        }
+        defer { self.state.withLock { $0.requests[number] = nil } }
+        return try await body()
+    }
+}
+
 /// A broker that gives nothing to those who ask for messages of the queue `odd`, among others or alone, as one that is declared otherwise.
 ///
 /// It also notes that it is told of fewer messages being wanted, and, as one that keeps states, whether whoever asks begins with the jobs.
@@ -18,6 +35,7 @@ private struct PickyBroker: PrefetchingBroker, StateKeepingBroker {
     let left = RecordedFacts<String>()
     let shrinkings = RecordedFacts<Int>()
     let startsJobs = RecordedFacts<Bool>()
+    let open = OpenRequests()
 
     init(_ base: FakeBroker, states: MemoryResultStore?) {
         self.base = base
@@ -46,7 +64,7 @@ private struct PickyBroker: PrefetchingBroker, StateKeepingBroker {
             self.refusals.increment()
             throw QueueError(code: .unavailable, message: "406 PRECONDITION_FAILED")
         }
-        return try await self.base.receive(request)
+        return try await self.open.during(request) { try await self.base.receive(request) }
     }
 
     func publish(_ message: Message, to queue: String, notBefore: UTCTime?) async throws {
@@ -158,6 +176,16 @@ private struct PickyBroker: PrefetchingBroker, StateKeepingBroker {
             try await eventually("one is reserved") { try await self.ask("reserved").arrayValue?.isEmpty == false }
         }
 
+        /// Waits until the worker asks for messages of these queues, or of none. Then it has followed all that it was told: who is told
+        /// something else between its decision and its question still gets a message.
+        func waitForRequest(of queues: [String], limit: Int? = nil) async throws {
+            try await eventually("it asks for messages of \(queues)") {
+                let open = self.picky.open.all
+                if queues.isEmpty { return open.isEmpty }
+                return open.count == 1 && open[0].queues == queues && limit.map { $0 == open[0].limit } ?? true
+            }
+        }
+
         func waitForCounts(_ counts: QueueCounts, of queue: String = "celery") async throws {
             try await eventually("\(counts)") { try await self.broker.counts(of: queue) == counts }
         }
@@ -186,9 +214,11 @@ private struct PickyBroker: PrefetchingBroker, StateKeepingBroker {
             var receipts: [JobReceipt<NoOutput>] = []
             for number in 0..<2 { receipts.append(try await world.queue.enqueue(Send(userID: number))) }
             try await world.gate.waitForArrivals(2)
+            try await world.waitForRequest(of: ["celery"], limit: 1)
             #expect(try await world.ask("pool_shrink", #"{"n":2}"#) == ["ok": "pool will shrink"])
             _ = try await world.picky.shrinkings.waitForCount(1)
-            // It waited for one more.
+            // It waited for one more, and does so no longer.
+            try await world.waitForRequest(of: [])
             for number in 2..<5 { receipts.append(try await world.queue.enqueue(Send(userID: number))) }
             await world.time.advance(by: .seconds(1))
             try await world.waitForCounts(QueueCounts(ready: 3, leased: 2))
@@ -329,7 +359,8 @@ private struct PickyBroker: PrefetchingBroker, StateKeepingBroker {
             #expect(try await LeaseTests.end(of: limited, on: world.queue) == .failure)
             // Tried again, now without a limit.
             try await world.gate.waitForArrivals(4)
-            await world.time.advance(by: .seconds(3600))
+            // Longer than the limits that there were, and shorter than a lease.
+            await world.time.advance(by: .seconds(30))
             #expect(try await first.state() == .started)
             #expect(try await second.state() == .started)
             world.gate.open()
@@ -354,13 +385,17 @@ private struct PickyBroker: PrefetchingBroker, StateKeepingBroker {
             #expect(try await first.value(timeout: .seconds(30)) == 2)
             try await eventually("it is one of the worker's") { try await Self.names(world) == ["celery", "mails"] }
             #expect(try await world.queue.enqueue(Add(x: 3, y: 3), options: mails).value(timeout: .seconds(30)) == 6)
+            try await world.waitForRequest(of: ["celery", "mails"])
             #expect(try await world.ask("cancel_consumer", #"{"queue":"mails"}"#) == ["ok": "no longer consuming from mails"])
             #expect(try await Self.names(world) == ["celery"])
             #expect(try await world.picky.left.waitForCount(1) == ["mails"])
+            try await world.waitForRequest(of: ["celery"])
             let late = try await world.queue.enqueue(Add(x: 4, y: 4), options: mails)
             #expect(try await world.queue.enqueue(Add(x: 5, y: 5)).value(timeout: .seconds(30)) == 10)
+            try await world.waitForRequest(of: ["celery"])
             _ = try await world.ask("cancel_consumer", #"{"queue":"celery"}"#)
             #expect(try await Self.names(world) == [])
+            try await world.waitForRequest(of: [])
             let last = try await world.queue.enqueue(Add(x: 6, y: 6))
             await world.time.advance(by: .seconds(60))
             #expect(try await late.state() == .pending)
