@@ -38,6 +38,7 @@ import Testing
             Array(repeating: UInt8(ascii: "a"), count: 70_000)
         ),
         ("nothing", "eJwDAAAAAAE=", []),
+        ("one byte, again and again", "eNpLTBwFo2AUDHcAAPnYevg=", Array(repeating: UInt8(ascii: "a"), count: 1_000)),
     ]
 
     static func bytes(_ text: String) throws -> [UInt8] { Array(try #require(Data(base64Encoded: text))) }
@@ -51,7 +52,9 @@ import Testing
         }
     }
 
-    @Test(arguments: Self.vectors.indices) func `a stream that is cut, longer, or changed anywhere is broken, and no more than that`(
+    // Without the one that becomes long: a test that computes for long holds up all the others.
+    @Test(arguments: Self.vectors.indices.filter { Self.vectors[$0].content.count <= 1_000 })
+    func `a stream that is cut, longer, or changed anywhere is broken, and no more than that`(
         index: Int
     ) throws {
         let (name, stream, content) = Self.vectors[index]
@@ -64,7 +67,8 @@ import Testing
         }
         #expect(throws: Inflate.Failure.malformed) { try Inflate.zlib(bytes + [0], limit: limit) }
         for position in bytes.indices {
-            for bit in 0..<8 {
+            // Each bit of what tells how to read the rest, and of short streams; of what follows one in each byte.
+            for bit in 0..<8 where position < 128 || position % 8 == bit {
                 var changed = bytes
                 changed[position] ^= 1 << UInt8(bit)
                 // A bit of the header's that names the level, or of the padding, changes nothing.
