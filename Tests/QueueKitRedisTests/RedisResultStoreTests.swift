@@ -14,7 +14,7 @@ struct RedisResultStoreTests {
     let store: RedisResultStore
 
     init() throws {
-        self.redis = try RedisClient(TestServers.redis ?? "")
+        self.redis = try RedisClient.patient(TestServers.redis ?? "")
         self.store = RedisResultStore(self.redis)
     }
 
@@ -47,7 +47,7 @@ struct RedisResultStoreTests {
         let listening = try await self.redis.subscribe(channels: [self.key(id)])
         try await self.store.record(Self.success(id, 5))
         let ttl = try await self.send("TTL", .init(self.key(id))).integer ?? 0
-        #expect((86_390...86_400).contains(ttl))
+        #expect((86_300...86_400).contains(ttl))
         let value = try #require(try await self.redis.get(self.key(id)))
         var messages = listening.makeAsyncIterator()
         #expect(try await messages.next()?.payload == value)
@@ -92,7 +92,7 @@ struct RedisResultStoreTests {
         let store = RedisResultStore(self.redis, configuration: configuration)
         #expect(try await store.record(Self.success(id)))
         let ttl = try await self.send("TTL", .init(self.key(id))).integer ?? 0
-        #expect(ttl <= seconds && ttl >= seconds - 10)
+        #expect(ttl <= seconds && ttl >= seconds - 100)
     }
 
     @Test func `without a retention a result stays`() async throws {
@@ -187,9 +187,7 @@ struct RedisResultStoreTests {
     @Test func `of a value that is too long no more is fetched than shows it`() async throws {
         // A reply over the client's limit would cost all its callers the connection.
         let server = try await PrivateRedis.running()
-        var configuration = RedisConfiguration()
-        configuration.replyLimits.bulkBytes = 5 * 1024 * 1024
-        let redis = try RedisClient(server.url, configuration: configuration)
+        let redis = try RedisClient.patient(server.url) { $0.replyLimits.bulkBytes = 5 * 1024 * 1024 }
         let store = RedisResultStore(redis)
         let id = JobID()
         try await redis.send(RedisCommand("SETRANGE", [.init(self.key(id)), .init(50 * 1024 * 1024), "]"]))
@@ -218,11 +216,11 @@ struct RedisResultStoreTests {
 
     @Test func `waits share one connection, and a foreign worker's word wakes them`() async throws {
         let server = try await PrivateRedis.running()
-        let redis = try RedisClient(server.url)
+        let redis = try RedisClient.patient(server.url)
         let store = RedisResultStore(redis)
         let ids = (0..<50).map { _ in JobID() }
         let waits = ids.map { id in PendingCall { try await store.finalStatus(of: id, within: .seconds(3600)) } }
-        let other = try RedisClient(server.url)
+        let other = try RedisClient.patient(server.url)
         try await eventually("all have subscribed") {
             try await other.send(RedisCommand("PUBSUB", ["CHANNELS"])).array?.count == ids.count
         }
@@ -242,8 +240,8 @@ struct RedisResultStoreTests {
 
     @Test func `after a loss of the connection a wait looks again, since it may have missed the word`() async throws {
         let server = try await PrivateRedis.running()
-        let store = RedisResultStore(try RedisClient(server.url))
-        let other = try RedisClient(server.url)
+        let store = RedisResultStore(try RedisClient.patient(server.url))
+        let other = try RedisClient.patient(server.url)
         let id = JobID()
         let wait = PendingCall { try await store.finalStatus(of: id, within: .seconds(3600)) }
         // Before it waits, and once it listens.
@@ -258,21 +256,21 @@ struct RedisResultStoreTests {
 
     @Test func `a wait survives a server that is killed`() async throws {
         let server = try await PrivateRedis.running()
-        let store = RedisResultStore(try RedisClient(server.url))
-        let other = try RedisClient(server.url)
+        let store = RedisResultStore(try RedisClient.patient(server.url))
+        let other = try RedisClient.patient(server.url)
         let id = JobID()
         let wait = PendingCall { try await store.finalStatus(of: id, within: .seconds(3600)) }
         try await eventually("it has subscribed") { try await other.send(RedisCommand("PUBSUB", ["CHANNELS"])).array?.count == 1 }
         try await server.kill()
         try await server.start()
-        try await RedisResultStore(try RedisClient(server.url)).record(Self.success(id, 5))
+        try await RedisResultStore(try RedisClient.patient(server.url)).record(Self.success(id, 5))
         #expect(try await wait.value()?.result == 5)
     }
 
     @Test func `a store that is dropped closes its connection, and a client that is shut down ends the waits`() async throws {
         let server = try await PrivateRedis.running()
-        let other = try RedisClient(server.url)
-        let redis = try RedisClient(server.url)
+        let other = try RedisClient.patient(server.url)
+        let redis = try RedisClient.patient(server.url)
         func clients() async throws -> Int {
             (try await other.send(RedisCommand("CLIENT", ["LIST"])).string ?? "").split(separator: "\n").count
         }
@@ -295,10 +293,10 @@ struct RedisResultStoreTests {
     // MARK: Faults
 
     private static func impatient(_ url: String) throws -> RedisClient {
-        var configuration = RedisConfiguration()
-        configuration.connectTimeout = .milliseconds(300)
-        configuration.commandTimeout = .milliseconds(300)
-        return try RedisClient(url, configuration: configuration)
+        try .patient(url) {
+            $0.connectTimeout = .milliseconds(300)
+            $0.commandTimeout = .milliseconds(300)
+        }
     }
 
     @Test func `a server that is stopped or frozen is an error of every verb, and serves again`() async throws {
@@ -324,12 +322,13 @@ struct RedisResultStoreTests {
         try await expectFailures()
         server.thaw()
         try await eventually("it serves again") { (try? await store.record(Self.success(id, 9))) != nil }
-        #expect(try await store.finalStatus(of: id, within: .seconds(60))?.result == 9)
+        // One that is as impatient may find the server too slow once more.
+        try await eventually("it tells what it has") { (try? await store.finalStatus(of: id, within: .seconds(60)))?.result == 9 }
     }
 
     @Test func `a server that is full refuses, and asking works`() async throws {
         let server = try await PrivateRedis.running("--maxmemory", "1", "--maxmemory-policy", "noeviction")
-        let store = RedisResultStore(try RedisClient(server.url))
+        let store = RedisResultStore(try RedisClient.patient(server.url))
         let error = try await expectThrows(QueueError.self) { try await store.record(Self.success(JobID())) }
         #expect(error.code == .unavailable)
         #expect(try await store.status(of: JobID()) == nil)

@@ -48,7 +48,7 @@ extension ChildProcess {
         let losses = RecordedFacts<Int>()
         let worker = Worker(queue, concurrency: 1) { $0.handle(Mark.self) { _, context in losses.record(context.losses) } }
         let running = Task { try await worker.run() }
-        // The victim's lease lasts a second of real time; it is waited for, not slept for.
+        // The victim's lease lasts five seconds of real time; its end is waited for, not slept for.
         _ = try await receipt.value(timeout: .seconds(60))
         #expect(losses.all == [1])
         // The outcome is stored before the message is acknowledged.

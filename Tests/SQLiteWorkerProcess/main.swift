@@ -35,7 +35,8 @@ let hangs = arguments[3] == "hang"
 
 if arguments[3] == "relay" {
     var configuration = OutboxRelay.Configuration()
-    configuration.lease = .milliseconds(500)
+    // No longer than a test has to wait for it after each kill, and longer than a slow machine lets a process stand.
+    configuration.lease = .seconds(3)
     configuration.batch = 20
     let source = SQLiteBroker(try SQLiteQueueDatabase(path: arguments[1]))
     let destination = SQLiteBroker(try SQLiteQueueDatabase(path: directory + "/destination.sqlite"))
@@ -44,7 +45,7 @@ if arguments[3] == "relay" {
 }
 
 var configuration = Worker.Configuration()
-configuration.lease = .milliseconds(Int64(arguments[3] == "hang" ? 1_000 : 30_000))
+configuration.lease = .seconds(hangs ? 5 : 30)
 let queue = JobQueue(sqlite: try SQLiteQueueDatabase(path: arguments[1]))
 let worker = Worker(queue, concurrency: hangs ? 1 : 4, configuration: configuration) {
     $0.handle(Mark.self) { job, context in
