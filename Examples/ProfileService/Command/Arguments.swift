@@ -17,6 +17,17 @@ extension QueueChoice: ExpressibleByArgument {
 
 extension Logger.Level: @retroactive ExpressibleByArgument {}
 
+/// What the parts take that stand on servers.
+struct PatienceOptions: ParsableArguments {
+    @Option(help: "How many seconds Redis and Memcached may take for an answer; RabbitMQ may take five times as long. Default: 1.")
+    var storeTimeout: Int?
+
+    func patience(_ environment: Environment) throws -> Patience {
+        guard let seconds = try self.storeTimeout ?? environment.value("store-timeout") else { return Patience() }
+        return Patience(answer: .seconds(seconds))
+    }
+}
+
 /// What every part takes.
 struct CommonOptions: ParsableArguments {
     @Option(help: "How much is logged to standard error: trace, debug, info, notice, warning, error or critical. Default: notice.")

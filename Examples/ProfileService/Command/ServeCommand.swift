@@ -46,6 +46,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Flag(help: "Session cookies without Secure and __Host-, for plain HTTP on loopback only.")
     var insecureCookies = false
 
+    @OptionGroup var servers: PatienceOptions
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
@@ -64,6 +65,7 @@ struct ServeCommand: AsyncParsableCommand {
         settings.listenersPerClient = try environment.value(
             self.listenersPerClient, "listeners-per-client", default: settings.listenersPerClient)
         settings.insecureCookies = try self.insecureCookies || environment.value("insecure-cookies") ?? false
+        settings.patience = try self.servers.patience(environment)
         try await settings.run(logger: logger)
     }
 }

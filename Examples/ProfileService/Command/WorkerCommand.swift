@@ -16,6 +16,7 @@ struct WorkerCommand: AsyncParsableCommand {
     @Flag(help: "For demonstrations: each mail is refused once, so that its job is retried.")
     var failFirstAttempts = false
 
+    @OptionGroup var servers: PatienceOptions
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
@@ -29,6 +30,7 @@ struct WorkerCommand: AsyncParsableCommand {
         settings.results = try environment.value(self.results, "results", default: settings.results)
         settings.concurrency = try environment.value(self.concurrency, "concurrency", default: settings.concurrency)
         settings.failsFirstAttempts = try self.failFirstAttempts || environment.value("fail-first-attempts") ?? false
+        settings.patience = try self.servers.patience(environment)
         try await settings.run(logger: logger)
     }
 }

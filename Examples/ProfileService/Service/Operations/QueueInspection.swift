@@ -95,7 +95,7 @@ public struct QueueInspection: Sendable {
     }
 
     private func status(of job: JobID) async throws -> JobStatus? {
-        var clients = RedisClients(logger: Self.logger)
+        var clients = RedisClients(patience: Self.patience, logger: Self.logger)
         let results: any ResultStore
         if case .rabbitMQ = self.queue {
             guard let redis = try await clients.client(for: self.results, flag: "--results") else {
@@ -117,7 +117,7 @@ public struct QueueInspection: Sendable {
 
     private func withBroker<Value: Sendable>(_ body: (any Broker) async throws -> Value) async throws -> Value {
         guard case .rabbitMQ(let url) = self.queue else { return try await self.failing { try await body(try self.file().broker) } }
-        let broker = try RabbitMQ.open(url, logger: Self.logger)
+        let broker = try RabbitMQ.open(url, patience: Self.patience, logger: Self.logger)
         let outcome: Result<Value, any Error>
         do {
             outcome = .success(try await self.failing { try await body(broker) })
@@ -150,5 +150,7 @@ public struct QueueInspection: Sendable {
         return StartError("\(flag): \(error.message)")
     }
 
+    /// An operator waits longer than a request may, and not for minutes.
+    private static let patience = Patience(answer: .seconds(5))
     private static let logger = Logger(label: "jobs", factory: { _ in SwiftLogNoOpLogHandler() })
 }

@@ -46,8 +46,11 @@ final class ProcessGroup: Sendable {
     }
 
     /// Starts a process again that has ended, under the same name and with the same arguments. What it writes goes on in the same log.
-    func startAgain(_ name: String) throws {
-        try self.start(name, try self.member(name).arguments)
+    ///
+    /// - Parameter left: arguments at the end that it is not given this time.
+    func startAgain(_ name: String, without left: [String] = []) throws {
+        let arguments = try self.member(name).arguments
+        try self.start(name, arguments.suffix(left.count) == left[...] ? arguments.dropLast(left.count) : arguments)
     }
 
     func process(_ name: String) throws -> ChildProcess { try self.member(name).process }

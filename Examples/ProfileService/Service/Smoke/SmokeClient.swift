@@ -23,8 +23,13 @@ struct SmokeClient: Sendable {
 
     /// An answer began, and did not come to its end.
     struct CutOff: Error {
+        /// With which it began.
+        let status: Int
         let error: any Error
     }
+
+    /// A bound and not a wait: far beyond what a busy machine needs.
+    private static let limit = TimeAmount.seconds(60)
 
     let client: HTTPClient
     let base: String
@@ -72,12 +77,12 @@ struct SmokeClient: Sendable {
         }
         let clock = ContinuousClock()
         let start = clock.now
-        let response = try await self.client.execute(request, timeout: .seconds(10))
+        let response = try await self.client.execute(request, timeout: Self.limit)
         let bytes: ByteBuffer
         do {
             bytes = try await response.body.collect(upTo: 16 * 1024 * 1024)
         } catch {
-            throw CutOff(error: error)
+            throw CutOff(status: Int(response.status.code), error: error)
         }
         let elapsed = start.duration(to: clock.now).components
         return Answer(

@@ -7,7 +7,7 @@ final class SmokeLoad: Sendable {
         var reads = 0
         /// What GETs without a good answer met.
         var failedReads: [String] = []
-        /// GETs whose answer began and did not come to its end.
+        /// Requests whose answer began and did not come to its end.
         var cutOff = 0
         /// The status that the POST for each user was answered with.
         var writes: [Int: Int] = [:]
@@ -85,7 +85,7 @@ final class SmokeLoad: Sendable {
             switch result {
             case .success(200): break
             case .success(let status): state.outcome.failedReads.append("status \(status)")
-            case .failure(is SmokeClient.CutOff): state.outcome.cutOff += 1
+            case .failure(let error as SmokeClient.CutOff) where error.status == 200: state.outcome.cutOff += 1
             case .failure(let error): state.outcome.failedReads.append("\(error)")
             }
             guard let waiting = state.waiting, state.outcome.reads >= waiting.count else { return nil }
@@ -102,9 +102,21 @@ final class SmokeLoad: Sendable {
                 return state.nextRecipient <= Self.lastRecipient ? state.nextRecipient : nil
             }
             guard let recipient else { return }
-            let status = try await self.client.post("/profiles/\(recipient)/notifications", cookie: self.cookie).status
-            self.state.withLock { $0.outcome.writes[recipient] = status }
+            let (status, isWhole) = try await self.post(recipient)
+            self.state.withLock { state in
+                state.outcome.writes[recipient] = status
+                if !isWhole { state.outcome.cutOff += 1 }
+            }
             try await Task.sleep(for: Self.pauseOfWriters)
+        }
+    }
+
+    /// The status with which the answer began tells what became of the request, also where its instance was killed before its end.
+    private func post(_ recipient: Int) async throws -> (status: Int, isWhole: Bool) {
+        do {
+            return (try await self.client.post("/profiles/\(recipient)/notifications", cookie: self.cookie).status, true)
+        } catch let error as SmokeClient.CutOff {
+            return (error.status, false)
         }
     }
 }

@@ -53,7 +53,7 @@ struct SmokeScenario: Sendable {
 
     @Sendable private func ready() async throws -> (String, [String: Double]) {
         for base in self.stage.instances + [self.stage.empty, self.stage.proxy] {
-            try await Polling.until("\(base)/readyz answers 200", within: .seconds(20)) {
+            try await Polling.until("\(base)/readyz answers 200", within: .seconds(120)) {
                 (try? await SmokeClient(client: self.client, base: base).get("/readyz"))?.status == 200
             }
         }
@@ -120,7 +120,7 @@ struct SmokeScenario: Sendable {
         let job = try await self.proxy.notify(3, cookie: login)
         let clock = ContinuousClock()
         let start = clock.now
-        try await Polling.until("job \(job) succeeds", within: .seconds(20)) {
+        try await Polling.until("job \(job) succeeds", within: .seconds(60)) {
             try await self.proxy.get("/jobs/\(job)").decoded(Status.self).state == "SUCCESS"
         }
         let seconds = Double((start.duration(to: clock.now) / .milliseconds(1))) / 1000

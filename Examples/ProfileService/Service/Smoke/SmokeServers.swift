@@ -27,13 +27,13 @@ public struct SmokeServers: Sendable {
     ///
     /// - Throws: `StartError` that names the flag.
     func probe(_ logger: Logger) async throws {
-        try await RedisClients(logger: logger).probe(self.redis, flag: "--redis")
+        try await RedisClients(patience: .long, logger: logger).probe(self.redis, flag: "--redis")
         if let memcached { try await Self.probe(memcached: memcached) }
         if let rabbitMQ { try await Self.probe(rabbitMQ: rabbitMQ, logger) }
     }
 
     private static func probe(memcached url: String) async throws {
-        guard let store = try Stores.memcached(for: .memcached(url: url), flag: "--memcached") else { return }
+        guard let store = try Stores.memcached(for: .memcached(url: url), flag: "--memcached", patience: .long) else { return }
         do {
             try await store.ping()
         } catch {
@@ -43,7 +43,7 @@ public struct SmokeServers: Sendable {
     }
 
     private static func probe(rabbitMQ url: String, _ logger: Logger) async throws {
-        let broker = try RabbitMQ.open(url, flag: "--amqp", logger: logger)
+        let broker = try RabbitMQ.open(url, flag: "--amqp", patience: .long, logger: logger)
         let waiting: Int
         do {
             let counts = try await broker.counts(of: JobQueue.Configuration().defaultQueue)

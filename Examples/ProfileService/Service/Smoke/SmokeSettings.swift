@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Foundation
 public import Logging
+import NIOCore
 
 /// What `smoke` and `demo --smoke` are told.
 public struct SmokeSettings: Sendable {
@@ -47,6 +48,7 @@ public struct SmokeSettings: Sendable {
 
     private static func play(on stage: some SmokeStage, _ furtherSteps: (HTTPClient) -> [SmokeScript]) async throws -> SmokeReport {
         var configuration = HTTPClient.Configuration()
+        configuration.timeout.connect = .seconds(60)
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
         return try await HTTPClient.withHTTPClient(configuration: configuration) { client in
             await SmokeScenario(stage: stage, client: client, furtherSteps: furtherSteps(client)) { step in

@@ -10,7 +10,8 @@ struct Instance: Sendable {
 
     init(
         stores: Stores, database: ProfileDatabase, hasher: PasswordHasher, queue: JobQueue, metrics: PrometheusRegistry,
-        trustedProxies: Set<String>, insecureCookies: Bool, audience: LiveAudience.Limits = .init(), logger: Logger
+        trustedProxies: Set<String>, insecureCookies: Bool, audience: LiveAudience.Limits = .init(), patience: Patience = Patience(),
+        logger: Logger
     ) {
         let list = ProfileListCache(cache: stores.cache, database: database)
         let publisher = LivePublisher(bus: stores.live, logger: logger)
@@ -22,7 +23,8 @@ struct Instance: Sendable {
         checks["queue"] = { _ = try await queue.counts() }
         self.server = ProfileServer(
             database: database, hasher: hasher, list: list, notifier: self.notifier, sessions: stores.sessions,
-            throttle: stores.throttle, analytics: stores.analytics, queue: queue, live: self.live, readiness: Readiness(checks: checks),
+            throttle: stores.throttle, analytics: stores.analytics, queue: queue, live: self.live,
+            readiness: Readiness(checks: checks, limit: patience.answer),
             metrics: metrics, addresses: ClientAddress(trustedProxies: trustedProxies), insecureCookies: insecureCookies)
     }
 }

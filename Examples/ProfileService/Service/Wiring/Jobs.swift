@@ -17,7 +17,7 @@ struct Jobs: Sendable {
     ///   - clients: of the process' Redis servers.
     /// - Throws: `StartError` that names the flag, and the file or the server.
     static func open(
-        _ choice: QueueChoice, results: StoreChoice = .memory, clients: inout RedisClients, logger: Logger
+        _ choice: QueueChoice, results: StoreChoice = .memory, clients: inout RedisClients, patience: Patience = Patience(), logger: Logger
     ) async throws -> Jobs {
         switch choice {
         case .memory, .sqlite:
@@ -26,7 +26,7 @@ struct Jobs: Sendable {
             guard let redis = try await clients.client(for: results, flag: "--results") else {
                 throw StartError("--results: jobs on RabbitMQ need a Redis for their results; name it as redis://HOST:PORT/DATABASE")
             }
-            let broker = try RabbitMQ.open(url, logger: logger)
+            let broker = try RabbitMQ.open(url, patience: patience, logger: logger)
             do {
                 _ = try await broker.counts(of: JobQueue.Configuration().defaultQueue)
             } catch let error as QueueError where error.code == .accessRefused {

@@ -6,11 +6,13 @@ import ServiceLifecycle
 /// One client per Redis URL, however many roles it has; and what to say of servers that are down at the start.
 struct RedisClients {
     let logger: Logger
+    private let patience: Patience
     private var byURL: [String: RedisClient] = [:]
     private var uses: [String: Set<RedisFacts.Use>] = [:]
     private var unreached: [Logger.Message] = []
 
-    init(logger: Logger) {
+    init(patience: Patience = Patience(), logger: Logger) {
+        self.patience = patience
         self.logger = logger
     }
 
@@ -85,8 +87,8 @@ struct RedisClients {
         var configuration = RedisConfiguration()
         configuration.clientName = "profile-service"
         // A page must not wait long for a cache that is down: it can come from the database.
-        configuration.connectTimeout = .milliseconds(500)
-        configuration.commandTimeout = .seconds(1)
+        configuration.connectTimeout = self.patience.connection
+        configuration.commandTimeout = self.patience.answer
         configuration.logger = self.logger
         do {
             return try RedisClient(url, configuration: configuration)

@@ -18,6 +18,7 @@ public struct ServeSettings: Sendable {
     /// How many streams of the live feed one client may have open at this instance.
     public var listenersPerClient = LiveAudience.Limits().listenersPerClient
     public var insecureCookies = false
+    public var patience = Patience()
 
     public init() {}
 
@@ -34,16 +35,17 @@ public struct ServeSettings: Sendable {
         let hasher = PasswordHasher(metrics: metrics)
         let database = try await ProfileDatabase(path: self.database, seed: self.seed, metrics: metrics)
         // Last, since these may warn, and a bad start is to be one line.
-        var clients = RedisClients(logger: logger)
+        var clients = RedisClients(patience: self.patience, logger: logger)
         let stores = try await Stores.open(
-            cache: self.cache, sessions: self.sessions, namespace: self.cacheNamespace, clients: &clients, metrics: metrics, logger: logger)
-        let jobs = try await Jobs.open(self.queue, results: self.placeOfResults, clients: &clients, logger: logger)
+            cache: self.cache, sessions: self.sessions, namespace: self.cacheNamespace, clients: &clients, patience: self.patience,
+            metrics: metrics, logger: logger)
+        let jobs = try await Jobs.open(self.queue, results: self.placeOfResults, clients: &clients, patience: self.patience, logger: logger)
         clients.warnOfUnreached()
         await clients.warnOfAdvice(on: Life.ofService(cache: self.cache, queue: self.queue))
         let instance = Instance(
             stores: stores, database: database, hasher: hasher, queue: jobs.queue, metrics: metrics,
             trustedProxies: self.trustedProxies, insecureCookies: self.insecureCookies,
-            audience: LiveAudience.Limits(listenersPerClient: self.listenersPerClient), logger: logger)
+            audience: LiveAudience.Limits(listenersPerClient: self.listenersPerClient), patience: self.patience, logger: logger)
         let listen = self.listen
         let server = instance.server.application(listen: listen, logger: logger) { port in
             logger.notice("serving", metadata: ["address": "\(ListenAddress(host: listen.host, port: port))"])
@@ -64,6 +66,7 @@ public struct ServeSettings: Sendable {
         guard self.listenersPerClient >= 1 else {
             throw StartError("--listeners-per-client \(self.listenersPerClient): must be at least 1")
         }
+        try self.patience.check()
         guard self.seed >= 0 else { throw StartError("--seed \(self.seed): must not be negative") }
     }
 

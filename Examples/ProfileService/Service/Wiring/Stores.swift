@@ -13,7 +13,7 @@ import SessionStoreRedis
 struct Stores: Sendable {
     var cache: Cache
     var sessions: Sessions<ProfileSession>
-    let throttle: any LoginThrottle
+    var throttle: any LoginThrottle
     let analytics: any Analytics
     var live: any LiveBus
     let checks: [String: Readiness.Check]
@@ -25,11 +25,12 @@ struct Stores: Sendable {
 
     /// As below, with Redis clients of its own, which it ends.
     static func open(
-        cache: StoreChoice, sessions: StoreChoice, namespace: String, metrics: any MetricsFactory, logger: Logger
+        cache: StoreChoice, sessions: StoreChoice, namespace: String, patience: Patience = Patience(), metrics: any MetricsFactory,
+        logger: Logger
     ) async throws -> Stores {
-        var clients = RedisClients(logger: logger)
+        var clients = RedisClients(patience: patience, logger: logger)
         var stores = try await Self.open(
-            cache: cache, sessions: sessions, namespace: namespace, clients: &clients, metrics: metrics, logger: logger)
+            cache: cache, sessions: sessions, namespace: namespace, clients: &clients, patience: patience, metrics: metrics, logger: logger)
         clients.warnOfUnreached()
         stores.services = clients.all + stores.services
         return stores
@@ -38,8 +39,8 @@ struct Stores: Sendable {
     /// - Throws: `StartError` that names the flag for a URL that cannot be used or credentials that are refused. A server that is
     ///   down is no error: `/readyz` shows it until it is up.
     static func open(
-        cache: StoreChoice, sessions: StoreChoice, namespace: String, clients: inout RedisClients, metrics: any MetricsFactory,
-        logger: Logger
+        cache: StoreChoice, sessions: StoreChoice, namespace: String, clients: inout RedisClients, patience: Patience,
+        metrics: any MetricsFactory, logger: Logger
     ) async throws -> Stores {
         if case .memcached = sessions {
             throw StartError("--sessions: Memcached forgets sessions when it is full or restarted; name redis://HOST:PORT/DATABASE")
@@ -47,7 +48,7 @@ struct Stores: Sendable {
         let cacheRedis = try await clients.client(for: cache, flag: "--cache")
         let sessionsRedis = try await clients.client(for: sessions, flag: "--sessions")
         let sessionStorage: any SessionStorage = sessionsRedis.map { RedisSessionStorage($0) } ?? MemorySessionStorage()
-        let memcached = try Self.memcached(for: cache, flag: "--cache")
+        let memcached = try Self.memcached(for: cache, flag: "--cache", patience: patience)
         do {
             try await memcached?.ping()
         } catch {
@@ -75,12 +76,12 @@ struct Stores: Sendable {
     /// The pool for a choice; nil for other kinds of stores.
     ///
     /// - Throws: `StartError` that names the flag.
-    static func memcached(for choice: StoreChoice, flag: String) throws -> MemcachedCacheStore? {
+    static func memcached(for choice: StoreChoice, flag: String, patience: Patience) throws -> MemcachedCacheStore? {
         guard case .memcached(let url) = choice else { return nil }
         var configuration = MemcachedConfiguration()
-        // As with Redis: a page can come from the database, but a pause of a busy machine is no failure.
-        configuration.connectTimeout = .milliseconds(500)
-        configuration.replyTimeout = .seconds(1)
+        // As with Redis: a page can come from the database.
+        configuration.connectTimeout = patience.connection
+        configuration.replyTimeout = patience.answer
         do {
             return try MemcachedCacheStore(url, configuration: configuration)
         } catch {

@@ -7,6 +7,7 @@ public struct WorkerSettings: Sendable {
     public var results = StoreChoice.memory
     public var concurrency = 8
     public var failsFirstAttempts = false
+    public var patience = Patience()
 
     public init() {}
 
@@ -16,9 +17,10 @@ public struct WorkerSettings: Sendable {
             throw StartError("--queue memory: lives within one process; name what the instances use, as sqlite:FILE or amqp://HOST")
         }
         guard self.concurrency > 0 else { throw StartError("--concurrency \(self.concurrency): must be at least 1") }
+        try self.patience.check()
         try await ServiceRunner(logger: logger).run {
-            var clients = RedisClients(logger: logger)
-            let jobs = try await Jobs.open(self.queue, results: self.results, clients: &clients, logger: logger)
+            var clients = RedisClients(patience: self.patience, logger: logger)
+            let jobs = try await Jobs.open(self.queue, results: self.results, clients: &clients, patience: self.patience, logger: logger)
             clients.warnOfUnreached()
             await clients.warnOfAdvice(on: Life.ofJobs(self.queue))
             let mailer = LogMailer(logger: logger, failsFirstAttempts: self.failsFirstAttempts)

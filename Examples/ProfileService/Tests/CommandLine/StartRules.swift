@@ -59,6 +59,8 @@ import Darwin
         (["serve", "--listen", "127.0.0.1:0", "--seed=-1"], "--seed"),
         (["serve", "--listen", "127.0.0.1:0", "--trusted-proxy", "localhost"], "--trusted-proxy localhost"),
         (["serve", "--listen", "127.0.0.1:0", "--listeners-per-client", "0"], "--listeners-per-client 0"),
+        (["serve", "--listen", "127.0.0.1:0", "--store-timeout", "0"], "--store-timeout 0"),
+        (["worker", "--queue", "sqlite:jobs.sqlite", "--store-timeout", "3601"], "--store-timeout 3601"),
         (["worker"], "--queue"),
         (["worker", "--queue", "memory"], "--queue"),
         (["worker", "--queue", "sqlite:/nonexistent/directory/jobs.sqlite"], "--queue sqlite:/nonexistent/directory/jobs.sqlite"),
@@ -241,10 +243,10 @@ import Darwin
             ["serve"],
             [
                 "--listen", "--cache", "--sessions", "--queue", "--results", "--database", "--seed", "--trusted-proxy",
-                "--listeners-per-client", "--insecure-cookies", "--log-level",
+                "--listeners-per-client", "--insecure-cookies", "--store-timeout", "--log-level",
             ]
         ),
-        (["worker"], ["--queue", "--results", "--concurrency", "--log-level"]),
+        (["worker"], ["--queue", "--results", "--concurrency", "--store-timeout", "--log-level"]),
         (["proxy"], ["--listen", "--upstream", "--nginx", "--log-level"]),
         (["smoke"], ["--redis", "--memcached", "--amqp", "--python", "--nginx", "--json"]),
     ])
