@@ -7,19 +7,26 @@ import NIOPosix
 /// Passwords become scrypt hashes (RFC 7914), on threads of their own: one takes tens of milliseconds of a core and 16 MiB,
 /// which neither an event loop nor the concurrency pool has to give.
 public struct PasswordHasher: Sendable {
-    private static let rounds = 1 << 14
+    static let rounds = 1 << 14
     private static let blockSize = 8
     private static let parallelism = 1
     private static let saltByteCount = 16
     private static let hashByteCount = 32
 
     private let threads: NIOThreadPool
+    private let rounds: Int
     /// Scrypts that were computed.
     private let count: Counter
 
     /// As many hashes are computed at a time as the process-wide pool has threads.
     public init(metrics: any MetricsFactory = NOOPMetricsHandler.instance) {
+        self.init(rounds: Self.rounds, metrics: metrics)
+    }
+
+    /// With another N, for tests of what is around the hashes.
+    init(rounds: Int, metrics: any MetricsFactory) {
         self.threads = .singleton
+        self.rounds = rounds
         self.count = Counter(label: "password_hashes_total", factory: metrics)
     }
 
@@ -36,10 +43,10 @@ public struct PasswordHasher: Sendable {
 
     private func derive(_ password: String, salt: Data) async throws -> Data {
         self.count.increment()
-        return try await self.threads.runIfActive {
+        return try await self.threads.runIfActive { [rounds] in
             try KDF.Scrypt.deriveKey(
                 from: Data(password.utf8), salt: salt, outputByteCount: Self.hashByteCount,
-                rounds: Self.rounds, blockSize: Self.blockSize, parallelism: Self.parallelism
+                rounds: rounds, blockSize: Self.blockSize, parallelism: Self.parallelism
             ).withUnsafeBytes { Data($0) }
         }
     }

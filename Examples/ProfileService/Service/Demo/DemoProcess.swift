@@ -14,9 +14,13 @@ struct DemoProcess: Sendable {
     private let instances: [DemoInstance]
     private let proxy: DemoProxy
 
-    /// - Parameter stores: what the instances stand on: one for both, or one for each. By default embedded ones for both.
+    /// - Parameters:
+    ///   - stores: what the instances stand on: one for both, or one for each. By default embedded ones for both.
+    ///   - patience: with the parts, where `/readyz` asks them.
+    ///   - rounds: scrypt's N for passwords.
     init(
-        settings: DemoSettings, scratch: ScratchDirectory, metrics: PrometheusRegistry, logger: Logger, stores: [Stores] = []
+        settings: DemoSettings, scratch: ScratchDirectory, metrics: PrometheusRegistry, logger: Logger, stores: [Stores] = [],
+        patience: Patience = Patience(), rounds: Int = PasswordHasher.rounds
     ) async throws {
         var stores = stores
         if stores.isEmpty {
@@ -24,7 +28,7 @@ struct DemoProcess: Sendable {
                 try await Stores.open(cache: .memory, sessions: .memory, namespace: "profiles", metrics: metrics, logger: logger)
             ]
         }
-        let hasher = PasswordHasher(metrics: metrics)
+        let hasher = PasswordHasher(rounds: rounds, metrics: metrics)
         let database = try await ProfileDatabase(
             path: settings.database ?? "\(scratch.path)/profiles.sqlite", seed: settings.seed,
             metrics: metrics)
@@ -33,7 +37,8 @@ struct DemoProcess: Sendable {
             DemoInstance(
                 Instance(
                     stores: stores[number % stores.count], database: database, hasher: hasher, queue: queue, metrics: metrics,
-                    trustedProxies: ["127.0.0.1"], insecureCookies: settings.insecureCookies, logger: logger), logger: logger)
+                    trustedProxies: ["127.0.0.1"], insecureCookies: settings.insecureCookies, patience: patience, logger: logger),
+                logger: logger)
         }
         let mailer = LogMailer(logger: logger, failsFirstAttempts: true)
         self.database = database

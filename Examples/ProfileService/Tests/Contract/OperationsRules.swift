@@ -1,5 +1,7 @@
 import Foundation
 import Metrics
+import ScaleCore
+import ScaleTesting
 import Testing
 
 @testable import ProfileService
@@ -58,9 +60,15 @@ import Testing
 
     @Test func `a part that is down is 503, also one that does not answer`() async throws {
         struct Down: Error {}
-        var readiness = Readiness(checks: ["up": {}, "down": { throw Down() }, "silent": { try await Task.sleep(for: .seconds(3600)) }])
-        readiness.limit = .milliseconds(50)
-        #expect(await readiness.states() == ["up": .up, "down": .down, "silent": .down])
+        let time = ManualTime()
+        // Time stands still: nobody's limit passes.
+        #expect(await Readiness(checks: ["up": {}, "down": { throw Down() }], time: time.source).states() == ["up": .up, "down": .down])
+        let silent = Readiness(checks: ["silent": { try await Task.sleep(for: .seconds(3600)) }], time: time.source)
+        async let states = silent.states()
+        try await time.waitForSleepers(1)
+        #expect(time.nextDeadline == time.now().advanced(by: .seconds(1)))
+        await time.advance(by: .seconds(1))
+        #expect(await states == ["silent": .down])
     }
 
     @Test func `one registry covers both instances of the demo`() async throws {

@@ -39,10 +39,7 @@ import Testing
             await store.time.advance(by: .seconds(2))
             #expect(try await answer.status == 503)
             silence.open()
-            try await eventually("the notice is delivered") {
-                await store.time.advance(by: .milliseconds(100))
-                return try await service.demo.database.newestPendingNotice() == nil
-            }
+            try await eventually("the notice is delivered") { try await service.demo.database.newestPendingNotice() == nil }
             for instance in 0..<2 { #expect(try await service.list(onInstance: instance).profiles[0].name == "Late") }
         }
     }
@@ -98,6 +95,8 @@ import Testing
 
     @Test func `the limits of a graceful end leave room within 10 s`() {
         #expect(ServiceRunner.graceLimit + ServiceRunner.cancellationLimit < .seconds(10))
+        #expect(ProcessGroup.endLimit < .seconds(10))
+        #expect(ServiceRunner.graceLimit + ServiceRunner.cancellationLimit < ProcessGroup.endLimit)
     }
 
     @Test func `a database without profiles is filled with 1000 unless told otherwise`() {

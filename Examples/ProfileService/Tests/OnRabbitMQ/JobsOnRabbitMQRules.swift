@@ -50,7 +50,7 @@ struct JobsOnRabbitMQRules {
 
         /// The line with counts, once it is what is expected: the server's own figures follow what happens.
         func list(_ expected: [String]) async throws {
-            try await eventually("list says \(expected)") {
+            try await eventually(within: .seconds(90), "list says \(expected)") {
                 let table = try await self.jobs("list")
                 try #require(table.status == 0 && table.errors.isEmpty, "\(table.errors)")
                 return table.output.split(separator: "\n").last?.split(separator: " ").dropFirst().map(String.init) == expected

@@ -51,7 +51,8 @@ struct AdviceOnRedisRules {
         let server = try await PrivateRedis.running(["--requirepass", secret] + options)
         // Two databases of one server are one server.
         let urls = flags.enumerated().flatMap { [$1, "redis://:\(secret)@127.0.0.1:\(server.port)/\($0)"] }
-        let running = try ProfileServiceProgram.Running.start(["serve", "--listen", "127.0.0.1:0", "--seed", "1"] + urls)
+        let running = try ProfileServiceProgram.Running.start(
+            ["serve", "--listen", "127.0.0.1:0", "--seed", "1", "--store-timeout", "30"] + urls)
         let port = try await running.port()
         #expect(try await HTTPConversation.request("GET", "/readyz", port: port).status == 200)
         running.signal(SIGTERM)

@@ -14,7 +14,7 @@ struct LiveOnRedisRules {
         let (cache, sessions) = (try await PrivateRedis.running(), try await PrivateRedis.running())
         let watcher = try RedisClient(sessions.url)
         let watched = try await watcher.subscribe(patterns: ["*"])
-        try await ServiceUnderTest.with(on: .redis(cache: cache.url, sessions: sessions.url)) { service async throws in
+        try await ServiceUnderTest.with(on: .steadyRedis(cache: cache.url, sessions: sessions.url)) { service async throws in
             try await service.hearing()
             let cookie = try await service.login(1)
             for reader in 0..<2 {
@@ -93,7 +93,7 @@ struct LiveOnRedisRules {
     @Test func `what anybody publishes there is an id or nothing`() async throws {
         let server = try await PrivateRedis.running()
         let redis = try RedisClient(server.url)
-        try await ServiceUnderTest.with(on: .redis(cache: server.url, sessions: server.url)) { service async throws in
+        try await ServiceUnderTest.with(on: .steadyRedis(cache: server.url, sessions: server.url)) { service async throws in
             try await service.hearing()
             try await HTTPConversation.with(port: service.instancePorts[0]) { speaker in
                 try await speaker.listen()

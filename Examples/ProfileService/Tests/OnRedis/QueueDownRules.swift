@@ -21,7 +21,7 @@ struct QueueDownRules {
     func `credentials that RabbitMQ refuses are one line that names the flag`(command: String) async throws {
         let server = try await PrivateRedis.running()
         let outcome = try await ProfileServiceProgram.run(
-            [command, "--results", "redis://127.0.0.1:\(server.port)/0"]
+            [command, "--store-timeout", "30", "--results", "redis://127.0.0.1:\(server.port)/0"]
                 + (command == "serve" ? ["--listen", "127.0.0.1:0", "--seed", "0"] : [])
                 + ["--queue", try #require(Self.rabbitMQ).replacing("guest:guest@", with: "guest:sesame@")])
         #expect(outcome.status == 1)

@@ -22,7 +22,8 @@ struct RedisStartRules {
     func `credentials that Redis refuses are one line that names the flag and the server`(flag: String, user: String) async throws {
         let server = try await PrivateRedis.running("--requirepass", Self.right)
         let outcome = try await ProfileServiceProgram.run([
-            "serve", "--listen", "127.0.0.1:0", "--seed", "0", flag, "redis://\(user)127.0.0.1:\(server.port)/0", "--log-level", "trace",
+            "serve", "--listen", "127.0.0.1:0", "--seed", "0", flag, "redis://\(user)127.0.0.1:\(server.port)/0", "--store-timeout", "30",
+            "--log-level", "trace",
         ])
         #expect(outcome.status == 1)
         let lines = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("Error: ") }
@@ -34,7 +35,8 @@ struct RedisStartRules {
     @Test func `at the usual log level it is the only line`() async throws {
         let server = try await PrivateRedis.running("--requirepass", Self.right)
         let outcome = try await ProfileServiceProgram.run([
-            "serve", "--listen", "127.0.0.1:0", "--seed", "0", "--cache", "redis://:\(Self.wrong)@127.0.0.1:\(server.port)/0",
+            "serve", "--listen", "127.0.0.1:0", "--seed", "0", "--store-timeout", "30", "--cache",
+            "redis://:\(Self.wrong)@127.0.0.1:\(server.port)/0",
         ])
         #expect(outcome.status == 1)
         #expect(outcome.errors.split(separator: "\n").count == 1, "\(outcome.errors)")
@@ -43,7 +45,8 @@ struct RedisStartRules {
     @Test func `a database that Redis does not have is one line as well`() async throws {
         let server = try await PrivateRedis.running()
         let outcome = try await ProfileServiceProgram.run([
-            "serve", "--listen", "127.0.0.1:0", "--seed", "0", "--sessions", "redis://127.0.0.1:\(server.port)/99",
+            "serve", "--listen", "127.0.0.1:0", "--seed", "0", "--store-timeout", "30", "--sessions",
+            "redis://127.0.0.1:\(server.port)/99",
         ])
         #expect(outcome.status == 1)
         #expect(outcome.errors.split(separator: "\n").count == 1, "\(outcome.errors)")

@@ -12,11 +12,11 @@ struct SharedStoreRules {
     typealias Way = ServiceUnderTest.Way
 
     private static func with(
-        seed: Int = 3, _ body: @escaping @Sendable (ServiceUnderTest, RedisClient) async throws -> Void
+        seed: Int = 3, rounds: Int = PasswordHasher.rounds, _ body: @escaping @Sendable (ServiceUnderTest, RedisClient) async throws -> Void
     ) async throws {
         let server = try await PrivateRedis.running()
         let redis = try RedisClient(server.url)
-        try await ServiceUnderTest.with(seed: seed, on: .redis(cache: server.url, sessions: server.url)) { service async throws in
+        try await ServiceUnderTest.with(seed: seed, on: .steadyRedis(cache: server.url, sessions: server.url), rounds: rounds) { service async throws in
             try await body(service, redis)
         }
         await redis.shutdown()
@@ -87,6 +87,8 @@ struct SharedStoreRules {
                     "POST", "/login", Self.login(1, password: "wrong"), headers: ["X-Forwarded-For: 10.0.0.\(attempt)"],
                     onInstance: attempt % 2)
                 #expect(answer.status == 401)
+                // Ten scrypts may take a busy machine the minute after which the first failure counts no more.
+                try await Self.renewFailures(on: redis)
             }
             for instance in 0..<2 {
                 let refused = try await service.request("POST", "/login", Self.login(1, password: Seed.password), onInstance: instance)
@@ -112,8 +114,22 @@ struct SharedStoreRules {
         }
     }
 
+    /// As if all had failed just now.
+    private static func renewFailures(on redis: RedisClient) async throws {
+        let script = """
+            local time = redis.call('TIME')
+            for _, key in ipairs(redis.call('KEYS', '*login-failures*')) do
+                for _, member in ipairs(redis.call('ZRANGE', key, 0, -1)) do
+                    redis.call('ZADD', key, time[1] * 1000 + math.floor(time[2] / 1000), member)
+                end
+            end
+            """
+        _ = try await redis.send(RedisCommand("EVAL", [RedisArgument(script), "0"]))
+    }
+
     @Test func `logins that fail at the same time on two instances are all counted`() async throws {
-        try await Self.with { service, _ async throws in
+        // Cheap hashes: the first of them is to be less than a minute old when the last one is there.
+        try await Self.with(rounds: 2) { service, _ async throws in
             let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
                 for attempt in 0..<20 {
                     group.addTask {

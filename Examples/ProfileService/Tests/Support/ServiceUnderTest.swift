@@ -25,10 +25,11 @@ struct ServiceUnderTest: Sendable {
     ///
     /// - Parameters:
     ///   - database: the path of its SQLite file; by default a new one.
+    ///   - rounds: scrypt's N for the passwords that come; those of seeded users are hashed as ever, and match with the usual N alone.
     ///   - logHandler: gets all that the service logs.
     static func with<Result: Sendable>(
         seed: Int = 3, insecureCookies: Bool = true, on ground: Ground = .embedded, database: String? = nil,
-        logHandler: any LogHandler = SwiftLogNoOpLogHandler(),
+        rounds: Int = PasswordHasher.rounds, logHandler: any LogHandler = SwiftLogNoOpLogHandler(),
         _ body: @escaping @Sendable (ServiceUnderTest) async throws -> Result
     ) async throws -> Result {
         var settings = DemoSettings()
@@ -43,22 +44,44 @@ struct ServiceUnderTest: Sendable {
             let metrics = PrometheusRegistry()
             let demo = try await DemoProcess(
                 settings: settings, scratch: scratch, metrics: metrics, logger: logger,
-                stores: try await ground.stores(metrics: metrics, logger: logger))
+                stores: try await ground.stores(metrics: metrics, logger: logger), patience: ground.patience, rounds: rounds)
             let group = ServiceGroup(services: demo.services, logger: logger)
-            async let running: Void = group.run()
-            let proxy = try await demo.proxyAddress()
-            let instances = try await demo.instanceAddresses()
-            let service = ServiceUnderTest(
-                demo: demo, proxyPort: try Self.port(proxy), instancePorts: try instances.map(Self.port), metrics: metrics)
+            let ended = Announcement<Void>()
+            async let running: Void = Self.run(group, ended)
             let outcome: Swift.Result<Result, any Error>
             do {
-                outcome = .success(try await body(service))
+                outcome = .success(try await body(try await Self.listening(demo, metrics, unless: ended)))
             } catch {
                 outcome = .failure(error)
             }
             await group.triggerGracefulShutdown()
             try await running
             return try outcome.get()
+        }
+    }
+
+    private static func run(_ group: ServiceGroup, _ ended: Announcement<Void>) async throws {
+        defer { ended.make(()) }
+        try await group.run()
+    }
+
+    /// The service, once all of its parts listen; one that `ended` before will never.
+    private static func listening(
+        _ demo: DemoProcess, _ metrics: PrometheusRegistry, unless ended: Announcement<Void>
+    ) async throws -> ServiceUnderTest {
+        try await withThrowingTaskGroup(of: ServiceUnderTest.self) { tasks in
+            tasks.addTask {
+                ServiceUnderTest(
+                    demo: demo, proxyPort: try Self.port(try await demo.proxyAddress()),
+                    instancePorts: try await demo.instanceAddresses().map(Self.port), metrics: metrics)
+            }
+            tasks.addTask {
+                try await ended.value()
+                throw TestFailure("a part ended before all of them listened")
+            }
+            defer { tasks.cancelAll() }
+            guard let service = try await tasks.next() else { throw CancellationError() }
+            return service
         }
     }
 
