@@ -16,7 +16,8 @@ struct SharedStoreRules {
     ) async throws {
         let server = try await PrivateRedis.running()
         let redis = try RedisClient(server.url)
-        try await ServiceUnderTest.with(seed: seed, on: .steadyRedis(cache: server.url, sessions: server.url), rounds: rounds) { service async throws in
+        try await ServiceUnderTest.with(seed: seed, on: .steadyRedis(cache: server.url, sessions: server.url), rounds: rounds) {
+            service async throws in
             try await body(service, redis)
         }
         await redis.shutdown()
