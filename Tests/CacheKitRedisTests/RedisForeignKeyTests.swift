@@ -20,7 +20,7 @@ struct RedisForeignKeyTests {
     }
 
     @Test func `a key of another type is a miss and is replaced by every verb that writes`() async throws {
-        let redis = try RedisClient(try #require(TestServers.redis))
+        let redis = try RedisClient(try #require(TestServers.redis), configuration: .patient)
         let cache = Cache(store: RedisCacheStore(redis), namespace: self.namespace)
         func foreign() async throws { try await self.makeForeign(self.name("k"), redis) }
 
@@ -44,7 +44,7 @@ struct RedisForeignKeyTests {
     }
 
     @Test func `an invalidation passes over a key of another type and reaches those after it`() async throws {
-        let redis = try RedisClient(try #require(TestServers.redis))
+        let redis = try RedisClient(try #require(TestServers.redis), configuration: .patient)
         let cache = Cache(store: RedisCacheStore(redis), namespace: self.namespace)
         try await cache.setMany(["a": 1, "c": 3])
         try await self.makeForeign(self.name("b"), redis)
@@ -54,7 +54,7 @@ struct RedisForeignKeyTests {
     }
 
     @Test func `a tag's epoch of another type is made anew`() async throws {
-        let redis = try RedisClient(try #require(TestServers.redis))
+        let redis = try RedisClient(try #require(TestServers.redis), configuration: .patient)
         let cache = Cache(store: RedisCacheStore(redis), namespace: self.namespace)
         try await self.makeForeign(StorageName.of(CacheTag(namespace: self.namespace, name: "t"), maximumLength: 1024), redis)
         #expect(try await cache.lookup(for: "k", tags: ["t"]) { 1 }.outcome == .loaded)

@@ -16,7 +16,7 @@ struct RedisFullServerTests {
 
     @Test func `a lease is given back, so that nobody waits for its end`() async throws {
         let server = try await PrivateRedis.running("--maxmemory-policy", "noeviction")
-        let redis = try RedisClient(server.url)
+        let redis = try RedisClient(server.url, configuration: .patient)
         let store = RedisCacheStore(redis)
         let cache = Cache(store: store, namespace: "n")
         try await cache.set(1, for: "k")
@@ -32,7 +32,7 @@ struct RedisFullServerTests {
 
     @Test func `an increment says that the store refused it, and not that a value is in its place`() async throws {
         let server = try await PrivateRedis.running("--maxmemory-policy", "noeviction")
-        let redis = try RedisClient(server.url)
+        let redis = try RedisClient(server.url, configuration: .patient)
         let cache = Cache(store: RedisCacheStore(redis), namespace: "n")
         #expect(try await cache.increment("hits", initial: 0) == 1)
         try await self.fill(redis)
@@ -44,7 +44,7 @@ struct RedisFullServerTests {
 
     @Test func `a lease that is longer than the longest is respected by those who ask for as long a one`() async throws {
         let server = try await PrivateRedis.running()
-        let redis = try RedisClient(server.url)
+        let redis = try RedisClient(server.url, configuration: .patient)
         let store = RedisCacheStore(redis, longestLease: .seconds(10))
         let one = try #require(LeaseToken(high: 1, low: 1))
         let other = try #require(LeaseToken(high: 2, low: 2))

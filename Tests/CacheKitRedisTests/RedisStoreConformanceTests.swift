@@ -8,7 +8,7 @@ import Testing
 @Suite(.enabled(if: TestServers.redis != nil, "needs Redis: make services-up"))
 struct RedisStoreConformanceTests {
     @Test func `the Redis store conforms`() async throws {
-        let redis = try RedisClient(try #require(TestServers.redis))
+        let redis = try RedisClient(try #require(TestServers.redis), configuration: .patient)
         let namespace = "conformance-\(UInt64.random(in: .min ... .max))"
         let suite = CacheStoreConformance(namespace: namespace) {
             RedisCacheStore(redis, maximumValueSize: 100_000)

@@ -8,7 +8,7 @@ import Testing
 @Suite(.enabled(if: TestServers.redis != nil, "needs Redis: make services-up"))
 struct RedisStoreTests {
     @Test func `a value over the limit is an error that names limit and size`() async throws {
-        let redis = try RedisClient(try #require(TestServers.redis))
+        let redis = try RedisClient(try #require(TestServers.redis), configuration: .patient)
         let cache = Cache(store: RedisCacheStore(redis, maximumValueSize: 1_000), namespace: Self.namespace())
         try await cache.set([UInt8](repeating: 1, count: 100), for: "k")
         let error = await #expect(throws: CacheError.self) { try await cache.set([UInt8](repeating: 1, count: 2_000), for: "k") }
@@ -20,7 +20,7 @@ struct RedisStoreTests {
     }
 
     @Test func `two nodes load once, and one's invalidation is the other's miss`() async throws {
-        let redis = try RedisClient(try #require(TestServers.redis))
+        let redis = try RedisClient(try #require(TestServers.redis), configuration: .patient)
         let namespace = Self.namespace()
         let one = Cache(store: RedisCacheStore(redis), namespace: namespace)
         let other = Cache(store: RedisCacheStore(redis), namespace: namespace)
@@ -32,7 +32,7 @@ struct RedisStoreTests {
     }
 
     @Test func `damaged bytes are a miss and are replaced`() async throws {
-        let redis = try RedisClient(try #require(TestServers.redis))
+        let redis = try RedisClient(try #require(TestServers.redis), configuration: .patient)
         let namespace = Self.namespace()
         let cache = Cache(store: RedisCacheStore(redis), namespace: namespace)
         let name = StorageName.of(CacheKey(namespace: namespace, name: "k"), maximumLength: 1024)

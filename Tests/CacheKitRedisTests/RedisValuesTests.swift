@@ -10,7 +10,7 @@ import Testing
 struct RedisValuesTests {
     /// Runs `body` with a client and a namespace that nobody else uses.
     private func withRedis(_ body: (RedisClient, String) async throws -> Void) async throws {
-        let redis = try RedisClient(try #require(TestServers.redis))
+        let redis = try RedisClient(try #require(TestServers.redis), configuration: .patient)
         do {
             try await body(redis, "cache-tests-\(UInt64.random(in: .min ... .max))")
         } catch {

@@ -12,7 +12,7 @@ struct AgingRedis: Sendable {
     let prefix = "scalekit-test-session-\(UUID().uuidString):"
 
     init(_ url: String) throws {
-        self.redis = try RedisClient(url)
+        self.redis = try RedisClient(url, configuration: .patient)
     }
 
     var storage: RedisSessionStorage { RedisSessionStorage(self.redis, prefix: self.prefix) }

@@ -23,7 +23,7 @@ struct RedisSessionStorageTests {
     @Test(arguments: SessionStorageConformance.cases)
     func `Redis keeps the promises of a session storage`(rule: SessionStorageConformance.Case) async throws {
         let server = self.server
-        let second = RedisSessionStorage(try RedisClient(TestServers.redis ?? ""), prefix: server.prefix)
+        let second = RedisSessionStorage(try RedisClient(TestServers.redis ?? "", configuration: .patient), prefix: server.prefix)
         try await rule.run(
             on: .init(server.storage, secondNode: second, unit: .seconds(1000)) { try await server.age(by: $0) })
     }
@@ -137,7 +137,7 @@ struct RedisSessionStorageTests {
     // MARK: Two nodes
 
     @Test func `logging out on one node ends the session on the other, also for a save in flight there`() async throws {
-        let other = RedisSessionStorage(try RedisClient(TestServers.redis ?? ""), prefix: self.server.prefix)
+        let other = RedisSessionStorage(try RedisClient(TestServers.redis ?? "", configuration: .patient), prefix: self.server.prefix)
         let (one, two) = (Sessions<Profile>(storage: self.server.storage), Sessions<Profile>(storage: other))
         let session = try await one.create(Profile(user: "ada"))
         var inFlight = try #require(try await two.load(session.id))
@@ -150,7 +150,7 @@ struct RedisSessionStorageTests {
     }
 
     @Test func `of many updates on two nodes none is lost`() async throws {
-        let other = RedisSessionStorage(try RedisClient(TestServers.redis ?? ""), prefix: self.server.prefix)
+        let other = RedisSessionStorage(try RedisClient(TestServers.redis ?? "", configuration: .patient), prefix: self.server.prefix)
         let nodes = [Sessions<Profile>(storage: self.server.storage), Sessions<Profile>(storage: other)]
         let session = try await nodes[0].create(Profile(user: "ada"))
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -210,7 +210,7 @@ struct RedisSessionStorageFaultTests {
 
     @Test func `a server that forgot its scripts is taught them again`() async throws {
         let server = try await PrivateRedis.running()
-        let redis = try RedisClient(server.url)
+        let redis = try RedisClient(server.url, configuration: .patient)
         let sessions = Sessions<String>(storage: RedisSessionStorage(redis))
         let session = try await sessions.create("a")
         _ = try await redis.send(RedisCommand("SCRIPT", ["FLUSH"]))
@@ -220,7 +220,7 @@ struct RedisSessionStorageFaultTests {
 
     @Test func `a full server refuses writes with a typed error and loses nothing`() async throws {
         let server = try await PrivateRedis.running()
-        let redis = try RedisClient(server.url)
+        let redis = try RedisClient(server.url, configuration: .patient)
         let storage = RedisSessionStorage(redis)
         let (key, next) = (SessionKey(SessionID()), SessionKey(SessionID()))
         let version = try await storage.create(key, payload: [1], policy: self.policy)
@@ -242,7 +242,7 @@ struct RedisSessionStorageFaultTests {
 
     @Test func `a server that evicts is warned of, by its policy's name`() async throws {
         let server = try await PrivateRedis.running("--maxmemory-policy", "allkeys-lru")
-        let redis = try RedisClient(server.url)
+        let redis = try RedisClient(server.url, configuration: .patient)
         let warning = try await RedisSessionStorage(redis).evictionWarning()
         #expect(warning?.contains("allkeys-lru") == true)
         _ = try await redis.send(RedisCommand("CONFIG", ["SET", "maxmemory-policy", "noeviction"]))

@@ -95,7 +95,7 @@ import Testing
         #expect(try await request.payload()?.visits == 2)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a change may ask the session itself`() async throws {
+    @Test(.timeLimit(.minutes(5))) func `a change may ask the session itself`() async throws {
         let session = try await self.sessions.create(Profile(user: "ada"))
         let request = self.request(session.id)
         try await request.update { payload in
@@ -108,7 +108,7 @@ import Testing
         #expect(try await self.sessions.load(id)?.payload.visits == 2)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `changes by several tasks of a request are all kept`() async throws {
+    @Test(.timeLimit(.minutes(5))) func `changes by several tasks of a request are all kept`() async throws {
         let session = try await self.sessions.create(Profile(user: "ada"))
         let request = self.request(session.id)
         try await withThrowingTaskGroup { group in
@@ -142,7 +142,7 @@ import Testing
         #expect(try await request.payload() == Profile(user: "bob", visits: 1))
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a change that never comes to rest is an error and not an endless loop`() async throws {
+    @Test(.timeLimit(.minutes(5))) func `a change that never comes to rest is an error and not an endless loop`() async throws {
         let request = self.request(nil)
         try request.begin(Profile(user: "ada"))
         let error = await #expect(throws: SessionError.self) {

@@ -18,7 +18,7 @@ struct InteropGround: Sendable {
     static func with(_ body: (InteropGround) async throws -> Void) async throws {
         try await RabbitMQVirtualHost.with { host in
             let broker = try RabbitMQBroker(host.url)
-            let redis = try RedisClient(try require(TestServers.redis, "a Redis"))
+            let redis = try RedisClient(try require(TestServers.redis, "a Redis"), configuration: .patient)
             var configuration = JobQueue.Configuration()
             configuration.limits.maximumBytes = 1024 * 1024
             let queue = JobQueue(

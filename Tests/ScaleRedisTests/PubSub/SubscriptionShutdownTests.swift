@@ -15,7 +15,7 @@ import Testing
 
     /// subscriber:  connects, waits ─────────────── error
     /// owner:                         shuts down
-    @Test(.timeLimit(.minutes(1))) func `a subscription that waits for its server ends with the client`() async throws {
+    @Test(.timeLimit(.minutes(5))) func `a subscription that waits for its server ends with the client`() async throws {
         let connection = self.redis.makeSubscriptionConnection(["c"], [], .init())
         _ = try self.redis.dependents.add { connection.close() }
         let call = Task { await redisError { try await connection.open() } }
@@ -29,7 +29,7 @@ import Testing
 
     /// subscriber:  is registered ──────────── begins to connect: error
     /// owner:                      shuts down
-    @Test(.timeLimit(.minutes(1))) func `a subscription whose client was shut down before it began never connects`() async throws {
+    @Test(.timeLimit(.minutes(5))) func `a subscription whose client was shut down before it began never connects`() async throws {
         let connection = self.redis.makeSubscriptionConnection(["c"], [], .init())
         _ = try self.redis.dependents.add { connection.close() }
         await self.redis.shutdown()
@@ -37,7 +37,7 @@ import Testing
         #expect(!connection.restEnded(epoch: 1) && !connection.restEnded(epoch: 2))
     }
 
-    @Test(.timeLimit(.minutes(1))) func `whenever the client is shut down, every subscriber is told`() async throws {
+    @Test(.timeLimit(.minutes(5))) func `whenever the client is shut down, every subscriber is told`() async throws {
         let redis = self.redis
         await withTaskGroup { group in
             for _ in 0..<50 {

@@ -1,0 +1,1 @@
+../../CacheKitRedisTests/PatientRedis.swift
