@@ -71,7 +71,7 @@ extension SimulationTests {
             var settings = SimulatedWorld.Settings()
             change(&settings)
             try await withSeed { random in
-                guard await Simulation(schedules: 20_000, settings: settings).firstViolation(&random) != nil else {
+                guard await Simulation(schedules: 100_000, settings: settings).firstViolation(&random) != nil else {
                     throw TestFailure("the checker does not miss the rule")
                 }
             }
