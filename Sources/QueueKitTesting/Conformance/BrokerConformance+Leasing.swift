@@ -51,7 +51,7 @@ extension BrokerConformance {
             let current = try await subject.takeOne(owner: "b")
             try await subject.expectRefused(late.lease)
             try await subject.broker.acknowledge(current.lease)
-            try expectEqual(try await subject.broker.counts(of: Subject.queue), QueueCounts())
+            try await subject.expectCounts(QueueCounts())
         },
         Case("an ended lease is refused even when nobody has taken the message yet") { subject in
             try await subject.publish(1)

@@ -22,7 +22,10 @@ public enum BrokerConformance {
         public let lease: Duration
         /// How long a call may take that has reason to end, in the machine's own time.
         public let patience: Duration
+        /// Whether what time brings, and what is counted, may come a moment later than the call that caused it. On manual time it may not.
+        private var mayBeLate = true
 
+        /// A broker for which time passes in the machine's way: what `pass` has brought back is waited for, for `patience` at most.
         public init(
             _ broker: any Broker, utcNow: @escaping @Sendable () -> UTCTime, lease: Duration = .seconds(10),
             patience: Duration = .seconds(30), pass: @escaping @Sendable (Duration) async throws -> Void
@@ -37,6 +40,7 @@ public enum BrokerConformance {
         /// A broker on manual time.
         public init(_ broker: any Broker, time: ManualTime, patience: Duration = .seconds(30)) {
             self.init(broker, utcNow: { time.utcNow() }, patience: patience, pass: { await time.advance(by: $0) })
+            self.mayBeLate = false
         }
     }
 
@@ -89,7 +93,21 @@ extension BrokerConformance.Subject {
     }
 
     func takeOne(owner: String = "a", file: String = #fileID, line: Int = #line) async throws -> Delivery {
-        try require(try await self.take(owner: owner).first, "a message was expected", file: file, line: line)
+        guard self.mayBeLate else {
+            return try require(try await self.take(owner: owner).first, "a message was expected", file: file, line: line)
+        }
+        return try await eventually(within: self.patience, "a message was expected", file: file, line: line) {
+            try await self.take(owner: owner).first
+        }
+    }
+
+    func expectCounts(_ counts: QueueCounts, of queue: String = Self.queue, file: String = #fileID, line: Int = #line) async throws {
+        guard self.mayBeLate else {
+            return try expectEqual(try await self.broker.counts(of: queue), counts, file: file, line: line)
+        }
+        try await eventually(within: self.patience, "\(queue): \(counts)", file: file, line: line) {
+            try await self.broker.counts(of: queue) == counts
+        }
     }
 
     func expectNothing(file: String = #fileID, line: Int = #line) async throws {
