@@ -4,7 +4,7 @@ import ScaleTesting
 import Testing
 
 /// How many questions reach the wire.
-@Suite(.timeLimit(.minutes(1))) struct MemcachedCoalescingTests {
+@Suite(.timeLimit(.minutes(10))) struct MemcachedCoalescingTests {
     @Test func `what waits while a read is under way becomes one multi-get, and each caller gets its own`() async throws {
         let gate = ReplyGate()
         let server = try ScriptedServer { line, number in
@@ -17,9 +17,7 @@ import Testing
             }
             return .bytes(items.joined() + "END\r\n")
         }
-        var configuration = MemcachedConfiguration()
-        configuration.replyTimeout = .seconds(20)
-        let store = try MemcachedCacheStore(server.url, configuration: configuration)
+        let store = try MemcachedCacheStore(server.url, configuration: .patient)
         async let first = store.read([CacheKey(namespace: "n", name: "k0")], epochs: [])
         try await eventually("the first question has been sent") { server.lines.count == 1 }
 
@@ -49,7 +47,7 @@ import Testing
 
     @Test func `many keys are asked for in chunks`() async throws {
         let server = try ScriptedServer { line, _ in line.hasPrefix("gets ") ? .bytes("END\r\n") : .silence }
-        let store = try MemcachedCacheStore(server.url)
+        let store = try MemcachedCacheStore(server.url, configuration: .patient)
         let reading = try await store.read((0..<250).map { CacheKey(namespace: "n", name: "k\($0)") }, epochs: [])
         #expect(reading.entries.count == 250)
         #expect(server.lines.map { $0.split(separator: " ").count - 1 } == [100, 100, 50])
@@ -63,9 +61,7 @@ import Testing
             gate.wait()
             return .bytes("END\r\n")
         }
-        var configuration = MemcachedConfiguration()
-        configuration.replyTimeout = .seconds(20)
-        let store = try MemcachedCacheStore(server.url, configuration: configuration)
+        let store = try MemcachedCacheStore(server.url, configuration: .patient)
         async let first = store.read([CacheKey(namespace: "n", name: "a")], epochs: [])
         try await eventually("the first question has been sent") { server.lines.count == 1 }
         let second = Task { try await store.read([CacheKey(namespace: "n", name: "b")], epochs: []) }

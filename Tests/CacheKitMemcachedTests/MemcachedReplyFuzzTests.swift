@@ -5,7 +5,7 @@ import ScaleTesting
 import Testing
 
 /// 10,000 random replies over sockets: the process lives, every failure is typed, and who asks afterwards is served.
-@Suite(.timeLimit(.minutes(3))) struct MemcachedReplyFuzzTests {
+@Suite(.timeLimit(.minutes(10))) struct MemcachedReplyFuzzTests {
     @Test(arguments: CommandUnderTest.allCases)
     func `random replies are answers or typed errors, and the next call is served`(command: CommandUnderTest) async throws {
         let seed = try Seed.fromEnvironment() ?? .random()
@@ -27,7 +27,7 @@ import Testing
                 }
             }
             isHealed.withLock { $0 = true }
-            try await eventually("\(command): the next call is served, round \(round), \(seed)") {
+            try await eventually(within: .seconds(120), "\(command): the next call is served, round \(round), \(seed)") {
                 do {
                     try await command.call(store)
                     return true

@@ -12,7 +12,7 @@ struct MemcachedStoreConformanceTests {
     /// only drop later what is over anyway.
     @Test func `the Memcached store conforms`() async throws {
         let time = ManualTime(utc: presentSecond())
-        let store = try MemcachedCacheStore(try #require(TestServers.memcached), time: time.source)
+        let store = try MemcachedCacheStore(try #require(TestServers.memcached), configuration: .patient, time: time.source)
         let suite = CacheStoreConformance {
             store
         } passTime: {
@@ -27,7 +27,7 @@ struct MemcachedStoreConformanceTests {
     @Test func `one server alone conforms as well`() async throws {
         let time = ManualTime(utc: presentSecond())
         let first = try #require(TestServers.memcached?.split(separator: ",").first)
-        let store = try MemcachedCacheStore(String(first), time: time.source)
+        let store = try MemcachedCacheStore(String(first), configuration: .patient, time: time.source)
         let suite = CacheStoreConformance {
             store
         } passTime: {

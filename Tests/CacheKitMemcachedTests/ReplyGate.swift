@@ -6,7 +6,7 @@ import Musl
 import Darwin
 #endif
 
-/// Holds a scripted server's thread until the test opens it, and for 15 s at most.
+/// Holds a scripted server's thread until the test opens it, and for 45 s at most.
 ///
 /// `@unchecked Sendable`: mutex and condition are made for threads, and `isOpen` is only touched under the mutex.
 final class ReplyGate: @unchecked Sendable {
@@ -36,7 +36,7 @@ final class ReplyGate: @unchecked Sendable {
     func wait() {
         var limit = timespec()
         clock_gettime(CLOCK_REALTIME, &limit)
-        limit.tv_sec += 15
+        limit.tv_sec += 45
         pthread_mutex_lock(self.mutex)
         while !self.isOpen, pthread_cond_timedwait(self.condition, self.mutex, &limit) == 0 {}
         pthread_mutex_unlock(self.mutex)
