@@ -88,7 +88,7 @@ public final class ChildProcess: @unchecked Sendable {
     }
 
     /// Sends a signal that ends it, and returns when it is gone.
-    public func end(_ signal: Int32 = SIGTERM, within limit: Duration = .seconds(30)) async throws {
+    public func end(_ signal: Int32 = SIGTERM, within limit: Duration = .seconds(60)) async throws {
         if signal != SIGKILL { self.send(SIGCONT) }
         self.send(signal)
         try await Self.waitUntil("\(self.name) has ended", within: limit) { !self.isRunning }

@@ -63,7 +63,12 @@ public final class FakeAMQPServer: @unchecked Sendable {
         Thread.detachNewThread { [weak self] in
             while true {
                 let socket = accept(listener, nil, nil)
-                guard socket >= 0, let self, let number = self.admit(socket) else { break }
+                guard socket >= 0, let self, let number = self.admit(socket) else {
+                    #if !canImport(Darwin)
+                    close(listener)
+                    #endif
+                    break
+                }
                 Thread.detachNewThread {
                     var session = Session(socket: socket, number: number, mischief: self.mischief)
                     try? session.serve()
@@ -74,13 +79,19 @@ public final class FakeAMQPServer: @unchecked Sendable {
     }
 
     /// Ends all connections and takes no more. A test calls it at its end.
+    ///
+    /// The listener is closed by the thread that accepts: were it closed here, that thread could accept on its number for another
+    /// server that has got it meanwhile.
     public func end() {
         self.lock.withLock {
             self.isEnded = true
             for socket in self.sockets { shutdown(socket, Int32(SHUT_RDWR)) }
         }
-        shutdown(self.listener, Int32(SHUT_RDWR))
+        #if canImport(Darwin)
         close(self.listener)
+        #else
+        shutdown(self.listener, Int32(SHUT_RDWR))
+        #endif
     }
 
     /// The number of the connection; the first is 0.

@@ -46,7 +46,9 @@ public final class PrivateRabbitMQ: PrivateServer, @unchecked Sendable {
         ]
         self.environment = Self.runner() + settings
         // With NOTIFY_SOCKET the script becomes the node, so that signals reach it.
-        let command = self.environment + ["NOTIFY_SOCKET=/dev/null", "\(Self.programs)/rabbitmq-server"]
+        let command =
+            self.environment + ["NOTIFY_SOCKET=/dev/null", "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=\(Self.patient)"]
+            + ["\(Self.programs)/rabbitmq-server"]
         try super.init(command[0], Array(command.dropFirst()))
         try self.write("", to: "rabbitmq.conf")
         try self.write("[{kernel, [{inet_dist_use_interface, {127, 0, 0, 1}}]}].", to: "advanced.config")
@@ -56,7 +58,11 @@ public final class PrivateRabbitMQ: PrivateServer, @unchecked Sendable {
             [.posixPermissions: 0o400], ofItemAtPath: self.directory.appendingPathComponent(".erlang.cookie").path)
     }
 
-    override var patience: Duration { .seconds(90) }
+    override var patience: Duration { .seconds(240) }
+
+    /// Erlang's nodes shake hands within 7 seconds by default, or are unreachable for each other (`rabbitmqctl` ends with 69 then), and a
+    /// busy machine may need longer. In seconds, and not more than 120.
+    private static let patient = "-kernel net_setuptime 120"
 
     private func write(_ text: String, to file: String) throws {
         try Data((text + "\n").utf8).write(to: self.directory.appendingPathComponent(file))
@@ -73,26 +79,33 @@ public final class PrivateRabbitMQ: PrivateServer, @unchecked Sendable {
         try await Self.run(["chown", "-R", "\(user):\(user)", directory.path])
     }
 
-    /// Runs a program to its end.
+    /// Runs a program to its end. What it says is in the error, if it fails.
     private static func run(_ command: [String]) async throws {
         guard let name = command.first, let executable = Self.executable(name) else { throw Failure(message: "no program to run") }
-        try await ChildProcess(executable, Array(command.dropFirst())).succeed()
+        let process = try ChildProcess(executable, Array(command.dropFirst()), talks: true)
+        do {
+            try await process.succeed(within: .seconds(240))
+        } catch {
+            throw Failure(message: "\(error), and said: \(process.output)")
+        }
     }
 
     // MARK: Alarms
 
     /// Raises the alarm that a node raises when it is low on memory: it takes nothing more from connections that publish.
     public func raiseAlarm() async throws {
-        try await self.evaluate("rabbit_alarm:set_alarm({{resource_limit, memory, node()}, []}).")
+        // It is told to those whom it concerns before the question is answered.
+        try await self.evaluate("rabbit_alarm:set_alarm({{resource_limit, memory, node()}, []}), rabbit_alarm:get_alarms().")
     }
 
     public func clearAlarm() async throws {
-        try await self.evaluate("rabbit_alarm:clear_alarm({resource_limit, memory, node()}).")
+        try await self.evaluate("rabbit_alarm:clear_alarm({resource_limit, memory, node()}), rabbit_alarm:get_alarms().")
     }
 
     private func evaluate(_ expression: String) async throws {
-        let command = self.environment.map { self.filled($0) } + ["\(Self.programs)/rabbitmqctl", "-n", "private-\(self.port)@localhost"]
-        try await Self.run(command + ["--quiet", "eval", expression])
+        let environment = self.environment.map { self.filled($0) } + ["RABBITMQ_CTL_ERL_ARGS=\(Self.patient)"]
+        try await Self.run(
+            environment + ["\(Self.programs)/rabbitmqctl", "-n", "private-\(self.port)@localhost", "--quiet", "eval", expression])
     }
 
     /// `@unchecked Sendable`: it adds nothing to `PrivateServer`.

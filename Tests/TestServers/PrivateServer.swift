@@ -43,7 +43,7 @@ public class PrivateServer: @unchecked Sendable {
     }
 
     /// How long a start or an end may take.
-    var patience: Duration { .seconds(30) }
+    var patience: Duration { .seconds(90) }
 
     func filled(_ argument: String) -> String {
         argument.replacingOccurrences(of: "{port}", with: "\(self.port)")

@@ -21,14 +21,16 @@ public struct RabbitMQVirtualHost: Sendable {
         let host = RabbitMQVirtualHost(name: name, url: amqp + name)
         _ = try await Self.call("PUT", "vhosts/\(name)", body: "{}")
         _ = try await Self.call("PUT", "permissions/\(name)/guest", body: #"{"configure":".*","write":".*","read":".*"}"#)
-        let result: Swift.Result<Result, any Error>
+        let result: Result
         do {
-            result = .success(try await body(host))
+            result = try await body(host)
         } catch {
-            result = .failure(error)
+            // What failed first is the reason.
+            _ = try? await Self.call("DELETE", "vhosts/\(name)")
+            throw error
         }
         _ = try await Self.call("DELETE", "vhosts/\(name)")
-        return try result.get()
+        return result
     }
 
     /// Deletes a queue, whoever consumes from it.
@@ -36,21 +38,33 @@ public struct RabbitMQVirtualHost: Sendable {
         _ = try await Self.call("DELETE", "queues/\(self.name)/\(queue)")
     }
 
-    /// Closes all connections to this virtual host; the number of those that it closed. The API lists some that are gone already.
-    @discardableResult public func closeConnections() async throws -> Int {
-        let answer = try await Self.call("GET", "vhosts/\(self.name)/connections")
-        let connections = try JSONSerialization.jsonObject(with: answer) as? [[String: Any]] ?? []
-        let names = connections.compactMap { ($0["name"] as? String)?.addingPercentEncoding(withAllowedCharacters: .alphanumerics) }
-        var count = 0
-        for name in names {
-            let path = "connections/\(name)"
+    /// Whether the management API lists a connection to this virtual host whose client calls it so: some seconds after it was made.
+    public func hasConnections(named name: String) async throws -> Bool {
+        try await !self.connections(named: name).isEmpty
+    }
+
+    /// Closes all connections to this virtual host whose clients call them so; those that it closed. No two have ever the same of these
+    /// names, of host and port at both ends. The API lists some that are gone already.
+    public func closeConnections(named name: String) async throws -> Set<String> {
+        var closed: Set<String> = []
+        for connection in try await self.connections(named: name) {
+            let path = "connections/\(connection.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? "")"
             switch try await Self.answer("DELETE", path).status {
-            case 200..<300: count += 1
+            case 200..<300: closed.insert(connection)
             case 404: break
             case let status: throw Failure(description: "DELETE \(path): \(status)")
             }
         }
-        return count
+        return closed
+    }
+
+    private func connections(named name: String) async throws -> [String] {
+        let answer = try await Self.call("GET", "vhosts/\(self.name)/connections")
+        let connections = try JSONSerialization.jsonObject(with: answer) as? [[String: Any]] ?? []
+        return connections.compactMap { connection in
+            let properties = connection["client_properties"] as? [String: Any]
+            return properties?["connection_name"] as? String == name ? connection["name"] as? String : nil
+        }
     }
 
     /// What the management API says of a queue.
@@ -76,7 +90,8 @@ public struct RabbitMQVirtualHost: Sendable {
         request.httpMethod = method
         request.setValue("Basic \(credentials)", forHTTPHeaderField: "Authorization")
         request.setValue("application/json", forHTTPHeaderField: "Content-Type")
-        request.timeoutInterval = 20
+        // A virtual host with delays goes with some thirty replicated queues, one after the other.
+        request.timeoutInterval = 240
         request.httpBody = body.map { Data($0.utf8) }
         let (data, response) = try await URLSession.shared.data(for: request)
         return ((response as? HTTPURLResponse)?.statusCode ?? 0, data)

@@ -284,7 +284,12 @@ public final class RabbitMQBroker: Broker, MonitoredBroker, PrefetchingBroker {
 
     /// Gives back what no worker has, and ends all connections; what workers hold goes back into its queues then. Every later call throws ``QueueError/Code/closed``.
     public func shutdown() async {
-        await self.consumer.shutdown()
+        await self.shutdown(within: .seconds(3))
+    }
+
+    /// ``shutdown()``, with how long messages may take to be given back.
+    package func shutdown(within limit: Duration) async {
+        await self.consumer.shutdown(within: limit)
         await self.publisher.shutdown()
         await self.control.close()
     }

@@ -169,7 +169,7 @@ final class Consumer: Sendable {
     // MARK: Ending
 
     /// Turns receivers away, gives back what no worker has, and closes the connection: what workers hold is others' then.
-    func shutdown(within limit: Duration = .seconds(3)) async {
+    func shutdown(within limit: Duration) async {
         self.desk.close(QueueError.brokerClosed)
         let deadline = TimeSource.system.now().advanced(by: limit)
         // A server that does not answer holds nobody up for longer than that.

@@ -6,13 +6,13 @@ import TestServers
 import Testing
 
 /// A node that is low on memory, by its own alarm.
-@Suite(.serialized, .enabled(if: PrivateRabbitMQ.isInstalled, "needs rabbitmq-server"))
+@Suite(.serialized, .enabled(if: PrivateRabbitMQ.isInstalled, "needs rabbitmq-server"), .timeLimit(.minutes(15)))
 struct AlarmTests {
     private static func with(
         _ configure: (inout RabbitMQBroker.Configuration) -> Void = { _ in },
         _ body: (RabbitMQBroker, PrivateRabbitMQ) async throws -> Void
     ) async throws {
-        var configuration = RabbitMQBroker.Configuration()
+        var configuration = RabbitMQBroker.Configuration.patient
         configure(&configuration)
         let node = try await PrivateRabbitMQ.running()
         let broker = try RabbitMQBroker(node.url, configuration: configuration)
@@ -34,16 +34,19 @@ struct AlarmTests {
             let suspended = PendingCall("publish") { try await Numbered.publish(20..<40, with: broker) }
             var seen: Set<Int> = []
             while seen.count < 20 {
-                for delivery in try await broker.receive(Numbered.request(limit: 5)) {
+                let receiving = PendingCall("receive") { try await broker.receive(Numbered.request(limit: 5)) }
+                for delivery in try await receiving.value(within: .seconds(90)) {
                     seen.insert(Numbered.number(of: delivery))
                     try await broker.acknowledge(delivery.lease)
                 }
             }
             // All of these were published before the alarm: the connection that consumes is not the one that is blocked.
             #expect(seen == Set(0..<20))
-            try await eventually("all acknowledgements have arrived") { try await broker.counts(of: Numbered.queue) == QueueCounts() }
+            try await eventually(within: .seconds(90), "all acknowledgements have arrived") {
+                try await broker.counts(of: Numbered.queue) == QueueCounts()
+            }
             try await node.clearAlarm()
-            try await suspended.value(within: .seconds(60))
+            try await suspended.value(within: .seconds(300))
             try await Numbered.receiveAll(Set(20..<40), from: broker)
         }
     }
@@ -52,7 +55,8 @@ struct AlarmTests {
         async throws
     {
         try await Self.with { configuration in
-            configuration.publishTimeout = .seconds(4)
+            // Long enough for the publication before the alarm, and for the server's word of it.
+            configuration.publishTimeout = .seconds(20)
         } _: { broker, node in
             try await Numbered.publish(0..<1, with: broker)
             try await node.raiseAlarm()
@@ -61,13 +65,13 @@ struct AlarmTests {
             let first = PendingCall("publish") {
                 try await broker.publish(Numbered.message(1, body: large), to: Numbered.queue, notBefore: nil)
             }
-            let error = try await expectThrows(QueueError.self) { try await first.value(within: .seconds(60)) }
+            let error = try await expectThrows(QueueError.self) { try await first.value(within: .seconds(120)) }
             #expect(error.code == .unavailable)
             #expect(error.queue == Numbered.queue)
 
             let cancelled = PendingCall("publish") { try await broker.publish(Numbered.message(2), to: Numbered.queue, notBefore: nil) }
             cancelled.cancel()
-            _ = try await expectThrows(CancellationError.self) { try await cancelled.value(within: .seconds(60)) }
+            _ = try await expectThrows(CancellationError.self) { try await cancelled.value(within: .seconds(120)) }
 
             let shutdown = PendingCall("shutdown") { await broker.shutdown() }
             try await shutdown.value(within: .seconds(60))
@@ -76,7 +80,8 @@ struct AlarmTests {
 
     @Test func `the error of a suspended publication names the alarm`() async throws {
         try await Self.with { configuration in
-            configuration.publishTimeout = .seconds(4)
+            // Long enough for the publication before the alarm, and for the server's word of it.
+            configuration.publishTimeout = .seconds(20)
         } _: { broker, node in
             try await Numbered.publish(0..<1, with: broker)
             try await node.raiseAlarm()

@@ -6,7 +6,7 @@ import TestServers
 import Testing
 
 /// Servers that send what no server sends. Nothing may crash or hang; a caller is served by the next connection, or gets an error.
-@Suite struct HostileServerTests {
+@Suite(.timeLimit(.minutes(10))) struct HostileServerTests {
     private typealias Server = FakeAMQPServer
 
     /// Bytes in place of, or before, what the server would have said.

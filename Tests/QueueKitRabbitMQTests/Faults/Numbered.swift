@@ -20,7 +20,7 @@ enum Numbered {
     }
 
     static func request(waits: Bool = true, limit: Int = 1) -> ReceiveRequest {
-        ReceiveRequest(queues: [Self.queue], limit: limit, lease: .seconds(60), owner: "test", waits: waits)
+        ReceiveRequest(queues: [Self.queue], limit: limit, lease: .seconds(600), owner: "test", waits: waits)
     }
 
     static func publish(_ numbers: some Sequence<Int> & Sendable, with broker: RabbitMQBroker) async throws {
@@ -35,7 +35,7 @@ enum Numbered {
     /// Receives and acknowledges until all numbers have come, once or more often.
     static func receiveAll(_ numbers: Set<Int>, from broker: RabbitMQBroker, file: String = #fileID, line: Int = #line) async throws {
         var missing = numbers
-        try await eventually(within: .seconds(90), "all numbers come; \(missing.count) are missing", file: file, line: line) {
+        try await eventually(within: .seconds(300), "all numbers come; \(missing.count) are missing", file: file, line: line) {
             for delivery in try await broker.receive(Self.request(waits: false, limit: 100)) {
                 missing.remove(Self.number(of: delivery))
                 try await Self.acknowledge(delivery, at: broker)

@@ -6,7 +6,7 @@ import TestServers
 import Testing
 
 /// What shall follow a job, and RabbitMQ will never take: the job has run once, and whoever waits for what follows is told.
-@Suite(.enabled(if: TestServers.amqp != nil, "needs RabbitMQ: make services-up"))
+@Suite(.enabled(if: TestServers.amqp != nil, "needs RabbitMQ: make services-up"), .timeLimit(.minutes(15)))
 struct RefusedFollowerTests {
     private struct Note: Job {
         static let name = "note"
@@ -25,13 +25,13 @@ struct RefusedFollowerTests {
     @Test func `a call into a queue that somebody declared otherwise is lost at once, and the job before it is not run again`() async throws
     {
         try await RabbitMQVirtualHost.with { host in
-            var configuration = RabbitMQBroker.Configuration()
+            var configuration = RabbitMQBroker.Configuration.patient
             configuration.queueKind = .quorum
             let quorum = try RabbitMQBroker(host.url, configuration: configuration)
             _ = try await quorum.counts(of: "otherwise")
             await quorum.shutdown()
 
-            let broker = try RabbitMQBroker(host.url)
+            let broker = try RabbitMQBroker(host.url, configuration: .patient)
             let queue = JobQueue(broker: broker, results: MemoryResultStore())
             let runs = RecordedFacts<Int>()
             let worker = Worker(queue, concurrency: 1) {
@@ -51,15 +51,18 @@ struct RefusedFollowerTests {
                 Self.signature(long, ["queue": .string(String(repeating: "q", count: 256))]),
             ]
             try await broker.publish(call.message(at: TimeSource.system.utcNow()), to: "celery", notBefore: nil)
-            try await eventually("the job has succeeded, and what followed it has ended") {
+            try await eventually(within: .seconds(90), "the job has succeeded, and what followed it has ended") {
                 let states = [
                     try await queue.status(of: call.id)?.state, try await queue.status(of: lost)?.state,
                     try await queue.status(of: late)?.state, try await queue.status(of: long)?.state,
                 ]
                 return states == [.success, .failure, .success, .failure]
             }
+            // A result is recorded before its job's message is acknowledged.
+            try await eventually(within: .seconds(90), "both messages are settled") {
+                try await broker.counts(of: "celery") == QueueCounts()
+            }
             #expect(runs.all == [1, 7])
-            #expect(try await broker.counts(of: "celery") == QueueCounts())
             running.cancel()
             try await running.value()
             await broker.shutdown()

@@ -18,7 +18,7 @@ final class Watcher: Sendable {
     static func with(_ host: RabbitMQVirtualHost, _ body: (Watcher) async throws -> Void) async throws {
         let inbox = RecordedFacts<(key: String, message: Message)>()
         let options = AMQPConnection.Options(
-            name: "watcher", connectTimeout: .seconds(5), rpcTimeout: .seconds(10), heartbeat: 30, certificateAuthorities: "")
+            name: "watcher", connectTimeout: .seconds(60), rpcTimeout: .seconds(120), heartbeat: 30, certificateAuthorities: "")
         let endpoint = AMQPEndpoint(try ServiceURL(host.url, schemes: ServiceURL.Scheme.rabbitMQ))
         let connection = try await AMQPConnection.open(endpoint, options) { events in
             for case .content(let content) in events {
@@ -54,7 +54,7 @@ final class Watcher: Sendable {
     /// Asks all nodes until one answers: a worker that connects again does not hear what is asked meanwhile.
     func ask(_ method: String, _ arguments: String = "{}") async throws -> JSONObject {
         let seen = self.inbox.count
-        return try await eventually("an answer to \(method)") {
+        return try await eventually(within: .seconds(90), "an answer to \(method)") {
             try await self.publish(
                 #"{"method":"\#(method)","arguments":\#(arguments),"destination":null,"ticket":"t-\#(seen)","#
                     + #""reply_to":{"exchange":"reply.celery.pidbox","routing_key":"answers"}}"#)
@@ -79,7 +79,7 @@ final class Watcher: Sendable {
     }
 
     func waitForEvent(_ type: String, of id: JobID? = nil, after count: Int = 0) async throws -> JSONObject {
-        try await eventually("event \(type)") {
+        try await eventually(within: .seconds(90), "event \(type)") {
             self.events.dropFirst(count).first { $0["type"]?.stringValue == type && (id == nil || $0["uuid"]?.stringValue == id?.rawValue) }
         }
     }

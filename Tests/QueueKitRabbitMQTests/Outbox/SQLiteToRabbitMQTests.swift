@@ -9,7 +9,7 @@ import TestServers
 import Testing
 
 /// The outbox in a file, relayed to a real server.
-@Suite(.enabled(if: TestServers.amqp != nil, "needs RabbitMQ: make services-up"), .timeLimit(.minutes(10)))
+@Suite(.enabled(if: TestServers.amqp != nil, "needs RabbitMQ: make services-up"), .timeLimit(.minutes(20)))
 struct SQLiteToRabbitMQTests {
     private static let queues = ["orders", "mails"]
 
@@ -40,11 +40,11 @@ struct SQLiteToRabbitMQTests {
 
     /// The numbers in a queue, in its order.
     private static func numbers(of queue: String, at url: String) async throws -> [Int] {
-        let broker = try RabbitMQBroker(url)
+        let broker = try RabbitMQBroker(url, configuration: .patient)
         var numbers: [Int] = []
         let total = try await broker.counts(of: queue).ready
-        try await eventually(within: .seconds(60), "all of \(queue) is received") {
-            let request = ReceiveRequest(queues: [queue], limit: 200, lease: .seconds(60), owner: "reader", waits: false)
+        try await eventually(within: .seconds(120), "all of \(queue) is received") {
+            let request = ReceiveRequest(queues: [queue], limit: 200, lease: .seconds(600), owner: "reader", waits: false)
             for delivery in try await broker.receive(request) {
                 numbers.append(delivery.message.headers["number"]?.integerValue.map { Int($0) } ?? -1)
                 #expect(delivery.message.headers["id"] == .string("\(queue)-\(numbers.last ?? -1)"))
@@ -58,28 +58,30 @@ struct SQLiteToRabbitMQTests {
 
     @Test func `over a thousand messages arrive in order while connections are dropped, none is lost`() async throws {
         try await Self.withOutbox { source, host in
-            let broker = try RabbitMQBroker(host.url)
+            let broker = try RabbitMQBroker(host.url, configuration: .patient)
             let relay = OutboxRelay(from: source, to: broker, queues: Self.queues)
             let running = Task { try await relay.run() }
-            let isOver = Locked(false)
+            let drops = Flag()
             // The management API lists a connection some seconds after it was made: what is relayed meanwhile shows that it was in use.
             let dropping = Task {
-                defer { isOver.withLock { $0 = true } }
-                for _ in 0..<2 {
-                    try await eventually(within: .seconds(60), "connections are dropped") { try await host.closeConnections() > 0 }
+                defer { drops.raise() }
+                var dropped: Set<String> = []
+                try await eventually(within: .seconds(120), "two connections are dropped") {
+                    dropped.formUnion(try await host.closeConnections(named: "ScaleKit publish"))
+                    return dropped.count >= 2
                 }
             }
             var count = 0
-            while count < 500 || !isOver.withLock({ $0 }) {
+            while count < 500 || !drops.isRaised {
                 for queue in Self.queues { try await Self.publish(count, to: queue, in: source) }
                 count += 1
                 // So that the relay is neither idle nor far behind.
                 if count.isMultiple(of: 50) {
-                    try await eventually(within: .seconds(60), "the relay keeps up") { try await Self.left(in: source) < 50 }
+                    try await eventually(within: .seconds(120), "the relay keeps up") { try await Self.left(in: source) < 50 }
                 }
             }
             try await dropping.value
-            try await eventually(within: .seconds(60), "all are relayed") { try await Self.left(in: source) == 0 }
+            try await eventually(within: .seconds(120), "all are relayed") { try await Self.left(in: source) == 0 }
             running.cancel()
             try await running.value
             await broker.shutdown()
@@ -94,18 +96,42 @@ struct SQLiteToRabbitMQTests {
 
     @Test(.enabled(if: PrivateRabbitMQ.isInstalled, "needs rabbitmq-server"), arguments: ["restarted", "killed"])
     func `a node that is lost in the middle gets the rest when it is back`(how: String) async throws {
-        let count = 400
         let node = try await PrivateRabbitMQ.running()
         try await Self.withSource { source in
-            for number in 0..<count { for queue in Self.queues { try await Self.publish(number, to: queue, in: source) } }
-            let broker = try RabbitMQBroker(node.url)
+            let broker = try RabbitMQBroker(node.url, configuration: .patient)
             let relay = OutboxRelay(from: source, to: broker, queues: Self.queues)
             let running = Task { try await relay.run() }
-            try await eventually(within: .seconds(60), "some are relayed") { try await Self.left(in: source) < 2 * count - 20 }
+            // They go on until the node is lost, however fast the relay is, and some time after that.
+            let fed = Locked(0)
+            let loss = Flag()
+            let feeding = PendingCall("feeding") {
+                var count = 0
+                var end = Int.max
+                while count < end {
+                    for queue in Self.queues { try await Self.publish(count, to: queue, in: source) }
+                    count += 1
+                    fed.withLock { $0 = count }
+                    if end == .max, loss.isRaised { end = count + 200 }
+                    // So that the relay is not far behind while it can relay.
+                    if count.isMultiple(of: 50) {
+                        try await eventually(within: .seconds(120), "the relay keeps up") {
+                            if loss.isRaised { return true }
+                            return try await Self.left(in: source) < 50
+                        }
+                    }
+                }
+                return count
+            }
+            try await eventually(within: .seconds(120), "some are relayed") {
+                let fed = fed.withLock { $0 }
+                return try await fed * Self.queues.count - Self.left(in: source) > 100
+            }
             if how == "killed" { try await node.kill() } else { try await node.stop() }
-            #expect(try await Self.left(in: source) > 0, "the node was lost too late to show anything")
+            loss.raise()
+            let count = try await feeding.value(within: .seconds(120))
+            #expect(try await Self.left(in: source) >= 200)
             try await node.start()
-            try await eventually(within: .seconds(120), "all are relayed") { try await Self.left(in: source) == 0 }
+            try await eventually(within: .seconds(300), "all are relayed") { try await Self.left(in: source) == 0 }
             running.cancel()
             try await running.value
             await broker.shutdown()
@@ -123,23 +149,23 @@ struct SQLiteToRabbitMQTests {
     @Test func `a queue that refuses what it gets keeps its messages at the source, and others go on`() async throws {
         try await Self.withOutbox { source, host in
             // Declared with other arguments by somebody else: RabbitMQ refuses ours.
-            var configuration = RabbitMQBroker.Configuration()
+            var configuration = RabbitMQBroker.Configuration.patient
             configuration.queueKind = .quorum
             let quorum = try RabbitMQBroker(host.url, configuration: configuration)
             _ = try await quorum.counts(of: "orders")
             await quorum.shutdown()
             for number in 0..<5 { for queue in Self.queues { try await Self.publish(number, to: queue, in: source) } }
-            let broker = try RabbitMQBroker(host.url)
+            let broker = try RabbitMQBroker(host.url, configuration: .patient)
             let relay = OutboxRelay(from: source, to: broker, queues: Self.queues)
             let running = Task { try await relay.run() }
-            try await eventually(within: .seconds(60), "the mails are relayed") { try await source.counts(of: "mails") == QueueCounts() }
+            try await eventually(within: .seconds(120), "the mails are relayed") { try await source.counts(of: "mails") == QueueCounts() }
             running.cancel()
             try await running.value
             #expect(try await source.counts(of: "orders") == QueueCounts(ready: 5))
             // Its cause removed, they follow.
             for queue in ["orders", "orders.dead"] { try await host.deleteQueue(queue) }
             let again = Task { try await OutboxRelay(from: source, to: broker, queues: Self.queues).run() }
-            try await eventually(within: .seconds(60), "the orders are relayed") { try await Self.left(in: source) == 0 }
+            try await eventually(within: .seconds(120), "the orders are relayed") { try await Self.left(in: source) == 0 }
             again.cancel()
             try await again.value
             await broker.shutdown()
