@@ -43,10 +43,10 @@ import Testing
 
     private static let configuration: RabbitMQBroker.Configuration = {
         var configuration = RabbitMQBroker.Configuration()
-        configuration.answerTimeout = .seconds(2)
-        // A server that falls silent is noticed by that.
-        configuration.heartbeat = 1
-        configuration.publishTimeout = .seconds(60)
+        // A server that falls silent is noticed by these. An honest one may be slow on a busy machine.
+        configuration.answerTimeout = .seconds(5)
+        configuration.heartbeat = 2
+        configuration.publishTimeout = .seconds(120)
         return configuration
     }()
 
@@ -211,7 +211,7 @@ import Testing
     {
         try await Self.with(misdeed, at: .deliver) { broker in
             let receiving = PendingCall("receive") { try await broker.receive(Numbered.request()) }
-            let delivery = try #require(try await receiving.value(within: .seconds(60)).first)
+            let delivery = try #require(try await receiving.value(within: .seconds(120)).first)
             #expect(delivery.message.body == Array("{}".utf8))
         }
     }
@@ -224,7 +224,7 @@ import Testing
         ) { broker in
             // As it is, without the headers that cannot be read, or over the next connection.
             let receiving = PendingCall("receive") { try await broker.receive(Numbered.request()) }
-            let delivery = try #require(try await receiving.value(within: .seconds(60)).first)
+            let delivery = try #require(try await receiving.value(within: .seconds(120)).first)
             #expect(delivery.message.body == Array("{}".utf8))
         }
     }
@@ -234,7 +234,7 @@ import Testing
             Misdeed("cut") { honest in .init(Array(honest.prefix(length)), thenCloses: true) }, at: .deliver, times: 1
         ) { broker in
             let receiving = PendingCall("receive") { try await broker.receive(Numbered.request()) }
-            let delivery = try #require(try await receiving.value(within: .seconds(60)).first)
+            let delivery = try #require(try await receiving.value(within: .seconds(120)).first)
             #expect(delivery.message.body == Array("{}".utf8))
         }
     }
@@ -245,7 +245,7 @@ import Testing
         let endless = method + Server.contentHeader(bodySize: size, headers: []) + Server.frame(type: 3, [1, 2, 3])
         try await Self.with(Misdeed("endless") { _ in .init(endless) }, at: .deliver, times: 1) { broker in
             let receiving = PendingCall("receive") { try await broker.receive(Numbered.request()) }
-            let delivery = try #require(try await receiving.value(within: .seconds(60)).first)
+            let delivery = try #require(try await receiving.value(within: .seconds(120)).first)
             #expect(delivery.message.body == Array("{}".utf8))
         }
     }
