@@ -125,6 +125,38 @@ import Testing
         #expect(Heirs(of: rest).ids.map(\.rawValue) == ["y1", "c1", "g", "b1", "b2"])
     }
 
+    @Test func `a chord's time is its header's to wait for, and the body begins with the results`() throws {
+        for options in [["countdown": 10], ["eta": "1970-01-01T00:00:10+00:00"]] as [JSONObject] {
+            let chord = Self.chord(.array([Self.call("a", "a1"), Self.call("b", "b1")]), Self.call("z", "z1"), options)
+            let calls = Self.calls(try Self.expand(chord))
+            #expect(calls.map(\.eta) == [UTCTime(nanosecondsSinceEpoch: 10_000_000_000), UTCTime(nanosecondsSinceEpoch: 10_000_000_000)])
+            let body = Self.calls(try Self.expand(try #require(calls.first?.embed["chord"])))
+            #expect(body.map(\.id.rawValue) == ["z1"] && body.map(\.eta) == [nil])
+        }
+    }
+
+    @Test func `what follows a group's success follows its first member's, and its errbacks follow each one's failure`() throws {
+        let members = [Self.call("a", "a1"), Self.call("b", "b1")]
+        let chain = Self.of(
+            "chain", ["tasks": [Self.group("g", members)]], ["link": Self.call("l", "l1"), "link_error": Self.call("err", "e1")])
+        let calls = Self.calls(try Self.expand(chain))
+        #expect(calls.map(\.id.rawValue) == ["a1", "b1"])
+        #expect(calls.map { $0.embed["callbacks"]?.arrayValue?.compactMap(Self.id) ?? [] } == [["l1"], []])
+        #expect(calls.map { $0.embed["errbacks"]?.arrayValue?.compactMap(Self.id) ?? [] } == [["e1"], ["e1"]])
+    }
+
+    @Test func `the header of an immutable chord gets nothing from the job before it`() throws {
+        for isImmutable in [false, true] {
+            let chord = FollowerTests.signature(
+                "celery.chord", [],
+                more: [
+                    "kwargs": ["kwargs": [:], "header": [Self.call("a", "a1"), Self.call("b", "b1")], "body": Self.call("z", "z1")],
+                    "subtask_type": "chord", "immutable": .bool(isImmutable),
+                ])
+            #expect(Self.calls(try Self.expand(chord)).map(\.arguments) == (isImmutable ? [[], []] : [[7], [7]]))
+        }
+    }
+
     @Test func `a chord without a header sends its body with nothing`() throws {
         let steps = try Self.expand(Self.chord(Self.group("g", []), Self.call("z", "z1")), rest: [Self.call("y", "y1")])
         #expect(Self.calls(steps).map(\.arguments) == [[[]]])

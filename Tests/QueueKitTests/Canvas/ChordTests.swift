@@ -13,7 +13,11 @@ private final class ChordBook: ChordKeepingStore {
         var isOver = false
     }
 
-    enum Step: Sendable { case prepare, report, renew, finish }
+    enum Step: Hashable, Sendable {
+        case prepare, report, renew, finish
+        /// Of the end of this job.
+        case record(String)
+    }
 
     let base = MemoryResultStore()
     let pages = Locked<[String: Page]>([:])
@@ -67,7 +71,10 @@ private final class ChordBook: ChordKeepingStore {
         self.pages.withLock { if $0[group]?.claim == claim { $0[group]?.claim = nil } }
     }
 
-    func record(_ status: JobStatus) async throws -> Bool { try await self.base.record(status) }
+    func record(_ status: JobStatus) async throws -> Bool {
+        if status.state.isFinal { try self.meet(.record(status.id.rawValue)) }
+        return try await self.base.record(status)
+    }
     func status(of id: JobID) async throws -> JobStatus? { try await self.base.status(of: id) }
     func finalStatus(of id: JobID, within timeout: Duration) async throws -> JobStatus? {
         try await self.base.finalStatus(of: id, within: timeout)
@@ -278,6 +285,57 @@ private final class ChordBook: ChordKeepingStore {
         #expect(try await other.result("body")?.failure?.type == "NotImplementedError")
         #expect(try await other.result("m0")?.state == .success)
         #expect(try await other.broker.counts(of: "celery") == QueueCounts())
+    }
+
+    @Test func `a result that the chord's keeper will never take makes a failed part, and the job does not run for ever`() async throws {
+        let world = World()
+        try await world.book.prepare(ChordPlan(group: "g", size: 1))
+        world.book.faults.withLock { $0 = (.report, 1, .messageTooLarge) }
+        try await world.send(world.member(0))
+        try await world.settle()
+        #expect(world.runs.all == ["m0"])
+        #expect(try await world.result("m0")?.state == .success)
+        let failure = try await world.result("body")?.failure
+        #expect(failure?.message == "Dependency m0 raised ValueError('the result cannot be kept for the chord')")
+        #expect(world.sums.all.isEmpty)
+        #expect(try await world.broker.counts(of: "celery") == QueueCounts())
+    }
+
+    @Test func `a body that is a group fails member by member by what has failed, and calls each one's errbacks once`() async throws {
+        let world = World()
+        let note = FollowerTests.signature(Note.name)
+        let members = [
+            FollowerTests.signature(Sum.name, id: "x1", ["link_error": [note]]), FollowerTests.signature(Sum.name, id: "x2"),
+        ]
+        let body = CanvasTests.of("group", ["tasks": .array(members)], ["task_id": "x", "link_error": [note]])
+        try await world.book.prepare(ChordPlan(group: "g", size: 1))
+        try await world.send(world.member(0, -1, body: body))
+        try await world.settle()
+        for id in ["x", "x1", "x2"] { #expect(try await world.result(id)?.failure?.type == "ValueError", "\(id)") }
+        #expect(world.notes.all == ["x1", "x2"])
+    }
+
+    @Test func `a failed part whose chord cannot be told comes back, and its errbacks are called once`() async throws {
+        let world = World()
+        try await world.book.prepare(ChordPlan(group: "g", size: 1))
+        world.book.faults.withLock { $0 = (.report, 4, .unavailable) }
+        var bad = world.member(0, -1)
+        bad.embed["errbacks"] = [FollowerTests.signature(Note.name)]
+        try await world.send(bad)
+        try await world.settle()
+        #expect(world.runs.all == ["m0", "m0"])
+        #expect(world.notes.all == ["body", "m0"])
+        #expect(try await world.broker.counts(of: "celery") == QueueCounts(dead: 1))
+    }
+
+    @Test func `who waits for what cannot be sent is told, also when the results could not be reached at first`() async throws {
+        let world = World()
+        world.book.faults.withLock { $0 = (.record("lost"), 4, .unavailable) }
+        try await world.send(FollowerTests.add(1, 2, ["callbacks": [FollowerTests.signature(Add.name, id: "lost", ["eta": "soon"])]]))
+        try await world.settle()
+        #expect(try await world.result("lost")?.failure?.type == "NotImplementedError")
+        #expect(try await world.result("first")?.state == .success)
+        #expect(try await world.broker.counts(of: "celery") == QueueCounts())
     }
 
     @Test func `who waits for a chord is told so by results that keep none, also when the job has failed`() async throws {
