@@ -36,6 +36,8 @@ private struct PickyBroker: PrefetchingBroker, StateKeepingBroker {
     let shrinkings = RecordedFacts<Int>()
     let startsJobs = RecordedFacts<Bool>()
     let open = OpenRequests()
+    /// Where messages of the queue `late` stop on their way to whoever asks, also when that one is cancelled.
+    let late = Gate("messages on their way")
 
     init(_ base: FakeBroker, states: MemoryResultStore?) {
         self.base = base
@@ -64,7 +66,9 @@ private struct PickyBroker: PrefetchingBroker, StateKeepingBroker {
             self.refusals.increment()
             throw QueueError(code: .unavailable, message: "406 PRECONDITION_FAILED")
         }
-        return try await self.open.during(request) { try await self.base.receive(request) }
+        let deliveries = try await self.open.during(request) { try await self.base.receive(request) }
+        if request.queues.contains("late") { try await self.late.pass(isCancellable: false) }
+        return deliveries
     }
 
     func publish(_ message: Message, to queue: String, notBefore: UTCTime?) async throws {
@@ -366,6 +370,66 @@ private struct PickyBroker: PrefetchingBroker, StateKeepingBroker {
             world.gate.open()
             for receipt in [first, second] { #expect(try await LeaseTests.end(of: receipt, on: world.queue) == .success) }
         }
+    }
+
+    @Test func `a time limit that was set takes the place of both that the task has itself`() async throws {
+        let world = World()
+        try await world.run {
+            _ = try await world.ask("time_limit", #"{"task_name":"proj.limited","hard":9}"#)
+            // One that brings no limits, as from another language.
+            let call = TaskMessage(task: Limited.name, id: JobID())
+            try await world.broker.publish(call.message(at: world.time.source.utcNow()), to: "celery", notBefore: nil)
+            try await world.gate.waitForArrivals(1)
+            await world.time.advance(by: .seconds(8))
+            await world.time.advance(by: .seconds(1))
+            let receipt = world.queue.receipt(for: call.id, of: Limited.self)
+            #expect(try await LeaseTests.end(of: receipt, on: world.queue) == .failure)
+            #expect(try await receipt.status()?.failure?.type == "TimeLimitExceeded")
+        }
+    }
+
+    // MARK: The loop
+
+    @Test func `a wait for messages by settings that hold no more, or in a shutdown, ends at once`() {
+        let (time, broker) = LeaseTests.fakes()
+        let old = WorkerSettings(concurrency: 1, queues: ["celery"])
+        let slots = WorkerSlots(
+            limits: .init(lease: .seconds(30), grace: .seconds(20), cancellationGrace: .seconds(5)), settings: old, broker: broker,
+            time: time.source, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        func isEnded(by settings: WorkerSettings) -> Bool {
+            let gate = Gate("messages")
+            defer { gate.open() }
+            let receiving = Task { () async throws -> [Delivery] in
+                try await gate.pass()
+                return []
+            }
+            slots.isReceiving(with: receiving, by: settings)
+            defer { slots.isNotReceiving() }
+            return receiving.isCancelled
+        }
+        #expect(!isEnded(by: old))
+        var new = old
+        new.setConcurrency(2)
+        slots.apply(new)
+        #expect(isEnded(by: old))
+        #expect(!isEnded(by: new))
+        slots.shutdown()
+        #expect(isEnded(by: new))
+    }
+
+    @Test func `a message that comes when a shutdown has begun is given back, and counts as not lost`() async throws {
+        let world = World()
+        let worker = world.worker
+        try await world.queue.enqueue(Add(x: 1, y: 1), options: EnqueueOptions(queue: "late"))
+        let running = PendingCall("worker") { try await worker.run() }
+        _ = try await world.ask("add_consumer", #"{"queue":"late"}"#)
+        try await world.picky.late.waitForArrivals()
+        worker.slots.shutdown()
+        world.picky.late.open()
+        try await running.value()
+        #expect(try await world.broker.counts(of: "late") == QueueCounts(ready: 1))
+        let request = ReceiveRequest(queues: ["late"], limit: 5, lease: .seconds(1), owner: "other", waits: false)
+        #expect(try await world.broker.receive(request).map(\.losses) == [0])
     }
 
     // MARK: Queues
