@@ -101,6 +101,27 @@ struct RedisChordTests {
         #expect(try await self.store.renew("b", of: self.group), "nobody has taken it since")
     }
 
+    @Test func `a claim that is renewed has its whole time again, and one of a chord that is over is none`() async throws {
+        try await self.store.prepare(ChordPlan(group: self.group, size: 1))
+        guard case .complete = try await self.store.report(self.part(0), claim: "a") else { throw TestServersMissing() }
+        _ = try await self.send("PEXPIRE", .init(self.key(".c")), 30_000)
+        #expect(try await self.store.renew("a", of: self.group))
+        #expect((30_001...60_000).contains(try await self.send("PTTL", .init(self.key(".c"))).integer ?? 0))
+        try await self.store.finish(self.group, claim: "a")
+        #expect((1...3600).contains(try await self.send("TTL", .init(self.key(".c"))).integer ?? 0), "nothing stays for ever")
+        #expect(try await !self.store.renew("a", of: self.group))
+        // Who comes when even that it is over is not known any more sends no second body.
+        _ = try await self.send("DEL", .init(self.key(".c")))
+        #expect(try await !self.store.renew("a", of: self.group))
+    }
+
+    @Test func `more parts than a chord has are nobody's to send, as with Celery`() async throws {
+        try await self.store.prepare(ChordPlan(group: self.group, size: 1))
+        guard case .complete = try await self.store.report(self.part(0), claim: "a") else { throw TestServersMissing() }
+        try await self.store.giveUp("a", of: self.group)
+        #expect(try await self.store.report(self.part(1), claim: "b") == .counted(ended: 2, size: 1))
+    }
+
     @Test func `what Celery adds to a size, and its parts in a list, are counted with the others`() async throws {
         try await self.store.prepare(ChordPlan(group: self.group, size: 1))
         _ = try await self.send("SET", .init(self.key(".t")), 1, "EX", 3600)
