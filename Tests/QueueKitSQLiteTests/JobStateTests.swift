@@ -167,6 +167,119 @@ private struct Add: Job {
         #expect(try await queue.counts() == QueueCounts())
     }
 
+    @Test func `a success that was refused with its acknowledgement is nothing that this process knows either`() async throws {
+        let time = ManualTime()
+        let scratch = try Scratch()
+        // In a file of its own, jobs that have ended are remembered.
+        let database = try scratch.database(time: time.source)
+        let (queue, broker) = (JobQueue(sqlite: database), SQLiteBroker(database))
+        let receipt = try await queue.enqueue(Add(x: 1))
+        let delivery = try #require(try await broker.receive(Self.request(startsJobs: true)).first)
+        var success = JobStatus(id: receipt.id, state: .success)
+        success.result = 1
+        await time.advance(by: .seconds(61))
+        await #expect(throws: QueueError.self) { try await broker.acknowledge(delivery.lease, recording: success) }
+        #expect(try await queue.results.finalStatus(of: receipt.id, within: .zero) == nil)
+        withExtendedLifetime(scratch) {}
+    }
+
+    @Test func `a success that cannot be recorded leaves its message, which comes back after a lease's time and counts as not lost`()
+        async throws
+    {
+        let (queue, _, time, writer) = try Self.world()
+        let losses = RecordedFacts<Int>()
+        let worker = Worker(queue, concurrency: 1) {
+            $0.handle(Add.self) { job, context in
+                losses.record(context.losses)
+                return job.x
+            }
+        }
+        let receipt = try await queue.enqueue(Add(x: 1))
+        try await writer.write {
+            try $0.execute(
+                sql: "CREATE TRIGGER refusal BEFORE INSERT ON scalekit_queue_results BEGIN SELECT RAISE(ABORT, 'no'); END")
+        }
+        #expect(try await time.run { try await worker.drain() } == 1)
+        #expect(try await queue.counts() == QueueCounts(delayed: 1))
+        #expect(try await receipt.state() == .pending)
+        try await writer.write { try $0.execute(sql: "DROP TRIGGER refusal") }
+        // The time is rounded up to milliseconds.
+        await time.advance(by: .seconds(61))
+        #expect(try await worker.drain() == 1)
+        #expect(losses.all == [0, 0])
+        #expect(try await receipt.value(timeout: .zero) == 1)
+    }
+
+    @Test func `whoever waits for the chord of a job is told that this database counts no parts`() async throws {
+        let (queue, broker, time, _) = try Self.world()
+        let worker = Worker(queue, concurrency: 1) { $0.handle(Add.self) { job, _ in job.x } }
+        let (id, body) = (JobID(), JobID())
+        var call = TaskMessage(task: Add.name, id: id)
+        call.arguments = [1]
+        call.group = "g"
+        call.groupIndex = 0
+        call.embed["chord"] = [
+            "task": .string(Add.name), "args": [], "kwargs": [:], "options": ["task_id": .string(body.rawValue)], "subtask_type": nil,
+            "immutable": false,
+        ]
+        try await broker.publish(call.message(at: time.source.utcNow()), to: "celery", notBefore: nil)
+        #expect(try await worker.drain() == 1)
+        #expect(try await queue.status(of: id)?.state == .success)
+        #expect(try await queue.status(of: body)?.failure?.type == "NotImplementedError")
+        #expect(try await queue.counts() == QueueCounts())
+    }
+
+    @Test func `results that are kept in another database are told there`() async throws {
+        let time = ManualTime()
+        let messages = try SQLiteQueueDatabase(try DatabaseQueue(), time: time.source)
+        let results = SQLiteResultStore(try SQLiteQueueDatabase(try DatabaseQueue(), time: time.source))
+        let queue = JobQueue(broker: SQLiteBroker(messages), results: results, time: time.source)
+        let worker = Worker(queue, concurrency: 1) { $0.handle(Add.self) { job, _ in job.x } }
+        let receipt = try await queue.enqueue(Add(x: 1))
+        #expect(try await receipt.status()?.state == .pending)
+        #expect(try await worker.drain() == 1)
+        #expect(try await receipt.value(timeout: .zero) == 1)
+        #expect(try await queue.counts() == QueueCounts())
+    }
+
+    @Test func `a retry that waits for longer than results are kept is told until it runs`() async throws {
+        let (queue, _, time, _) = try Self.world()
+        let worker = Worker(queue, concurrency: 1) {
+            $0.handle(Add.self) { job, context in
+                if context.retries == 0 { throw context.retry(after: .seconds(30 * 86_400), because: JobFailure("ValueError", "once")) }
+                return job.x
+            }
+        }
+        let receipt = try await queue.enqueue(Add(x: 1))
+        try await worker.drain()
+        await time.advance(by: .seconds(3 * 86_400))
+        // By the way of this one old results are removed.
+        try await queue.enqueue(Add(x: 2))
+        #expect(try await receipt.status()?.failure?.message == "once")
+    }
+
+    @Test func `a job that has failed is started when it runs again, also by another message under its id`() async throws {
+        let (queue, _, _, _) = try Self.world()
+        var options = EnqueueOptions()
+        options.id = JobID(rawValue: "twice")
+        let seen = Locked<[JobState?]>([])
+        let worker = Worker(queue, concurrency: 1) {
+            $0.handle(Add.self) { job, context in
+                let state = try await queue.status(of: context.id)?.state
+                seen.withLock { $0.append(state) }
+                if job.x == 1 { throw JobFailure("ValueError", "boom", isPermanent: true) }
+                return job.x
+            }
+        }
+        let receipt = try await queue.enqueue(Add(x: 1), options: options)
+        try await worker.drain()
+        try await queue.enqueue(Add(x: 2), options: options)
+        #expect(try await receipt.state() == .failure)
+        try await worker.drain()
+        #expect(seen.withLock { $0 } == [.started, .started])
+        #expect(try await receipt.value(timeout: .zero) == 2)
+    }
+
     @Test func `an id that is used again keeps what is known of it`() async throws {
         let (queue, _, _, _) = try Self.world()
         var options = EnqueueOptions()
