@@ -13,7 +13,7 @@ struct RedisChordTests {
     let group = JobID().rawValue
 
     init() throws {
-        self.redis = try RedisClient.patient(TestServers.redis ?? "")
+        self.redis = try RedisClient(TestServers.redis ?? "", configuration: .patient)
         self.store = RedisResultStore(self.redis)
     }
 

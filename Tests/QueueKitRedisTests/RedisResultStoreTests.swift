@@ -14,7 +14,7 @@ struct RedisResultStoreTests {
     let store: RedisResultStore
 
     init() throws {
-        self.redis = try RedisClient.patient(TestServers.redis ?? "")
+        self.redis = try RedisClient(TestServers.redis ?? "", configuration: .patient)
         self.store = RedisResultStore(self.redis)
     }
 
@@ -187,7 +187,9 @@ struct RedisResultStoreTests {
     @Test func `of a value that is too long no more is fetched than shows it`() async throws {
         // A reply over the client's limit would cost all its callers the connection.
         let server = try await PrivateRedis.running()
-        let redis = try RedisClient.patient(server.url) { $0.replyLimits.bulkBytes = 5 * 1024 * 1024 }
+        var configuration = RedisConfiguration.patient
+        configuration.replyLimits.bulkBytes = 5 * 1024 * 1024
+        let redis = try RedisClient(server.url, configuration: configuration)
         let store = RedisResultStore(redis)
         let id = JobID()
         try await redis.send(RedisCommand("SETRANGE", [.init(self.key(id)), .init(50 * 1024 * 1024), "]"]))
@@ -216,11 +218,11 @@ struct RedisResultStoreTests {
 
     @Test func `waits share one connection, and a foreign worker's word wakes them`() async throws {
         let server = try await PrivateRedis.running()
-        let redis = try RedisClient.patient(server.url)
+        let redis = try RedisClient(server.url, configuration: .patient)
         let store = RedisResultStore(redis)
         let ids = (0..<50).map { _ in JobID() }
         let waits = ids.map { id in PendingCall { try await store.finalStatus(of: id, within: .seconds(3600)) } }
-        let other = try RedisClient.patient(server.url)
+        let other = try RedisClient(server.url, configuration: .patient)
         try await eventually("all have subscribed") {
             try await other.send(RedisCommand("PUBSUB", ["CHANNELS"])).array?.count == ids.count
         }
@@ -240,8 +242,8 @@ struct RedisResultStoreTests {
 
     @Test func `after a loss of the connection a wait looks again, since it may have missed the word`() async throws {
         let server = try await PrivateRedis.running()
-        let store = RedisResultStore(try RedisClient.patient(server.url))
-        let other = try RedisClient.patient(server.url)
+        let store = RedisResultStore(try RedisClient(server.url, configuration: .patient))
+        let other = try RedisClient(server.url, configuration: .patient)
         let id = JobID()
         let wait = PendingCall { try await store.finalStatus(of: id, within: .seconds(3600)) }
         // Before it waits, and once it listens.
@@ -256,21 +258,21 @@ struct RedisResultStoreTests {
 
     @Test func `a wait survives a server that is killed`() async throws {
         let server = try await PrivateRedis.running()
-        let store = RedisResultStore(try RedisClient.patient(server.url))
-        let other = try RedisClient.patient(server.url)
+        let store = RedisResultStore(try RedisClient(server.url, configuration: .patient))
+        let other = try RedisClient(server.url, configuration: .patient)
         let id = JobID()
         let wait = PendingCall { try await store.finalStatus(of: id, within: .seconds(3600)) }
         try await eventually("it has subscribed") { try await other.send(RedisCommand("PUBSUB", ["CHANNELS"])).array?.count == 1 }
         try await server.kill()
         try await server.start()
-        try await RedisResultStore(try RedisClient.patient(server.url)).record(Self.success(id, 5))
+        try await RedisResultStore(try RedisClient(server.url, configuration: .patient)).record(Self.success(id, 5))
         #expect(try await wait.value()?.result == 5)
     }
 
     @Test func `a store that is dropped closes its connection, and a client that is shut down ends the waits`() async throws {
         let server = try await PrivateRedis.running()
-        let other = try RedisClient.patient(server.url)
-        let redis = try RedisClient.patient(server.url)
+        let other = try RedisClient(server.url, configuration: .patient)
+        let redis = try RedisClient(server.url, configuration: .patient)
         func clients() async throws -> Int {
             (try await other.send(RedisCommand("CLIENT", ["LIST"])).string ?? "").split(separator: "\n").count
         }
@@ -293,10 +295,9 @@ struct RedisResultStoreTests {
     // MARK: Faults
 
     private static func impatient(_ url: String) throws -> RedisClient {
-        try .patient(url) {
-            $0.connectTimeout = .milliseconds(300)
-            $0.commandTimeout = .milliseconds(300)
-        }
+        var configuration = RedisConfiguration()
+        (configuration.connectTimeout, configuration.commandTimeout) = (.milliseconds(300), .milliseconds(300))
+        return try RedisClient(url, configuration: configuration)
     }
 
     @Test func `a server that is stopped or frozen is an error of every verb, and serves again`() async throws {
@@ -328,7 +329,7 @@ struct RedisResultStoreTests {
 
     @Test func `a server that is full refuses, and asking works`() async throws {
         let server = try await PrivateRedis.running("--maxmemory", "1", "--maxmemory-policy", "noeviction")
-        let store = RedisResultStore(try RedisClient.patient(server.url))
+        let store = RedisResultStore(try RedisClient(server.url, configuration: .patient))
         let error = try await expectThrows(QueueError.self) { try await store.record(Self.success(JobID())) }
         #expect(error.code == .unavailable)
         #expect(try await store.status(of: JobID()) == nil)

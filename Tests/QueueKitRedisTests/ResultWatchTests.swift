@@ -10,7 +10,7 @@ struct ResultWatchTests {
     // So that nothing is missed between looking and listening.
     @Test func `whoever waits is told to look as soon as it listens`() async throws {
         let server = try await PrivateRedis.running()
-        let watch = ResultWatch(try RedisClient.patient(server.url))
+        let watch = ResultWatch(try RedisClient(server.url, configuration: .patient))
         // The first opens the connection; the others come while it stands, one of them to the same key.
         for key in ["a", "b", "b"] {
             let (ticket, news) = watch.register(for: key)
@@ -25,7 +25,7 @@ struct ResultWatchTests {
 
     @Test func `news comes to the key's own waiters, to all of them, and to nobody who has left`() async throws {
         let server = try await PrivateRedis.running()
-        let redis = try RedisClient.patient(server.url)
+        let redis = try RedisClient(server.url, configuration: .patient)
         let watch = ResultWatch(redis)
         let tickets = ["a", "a", "b"].map { watch.register(for: $0) }
         var iterators = tickets.map { $0.news.makeAsyncIterator() }
