@@ -35,7 +35,7 @@ struct ConsumerSettlingTests {
             let endpoint = AMQPEndpoint(try ServiceURL(host.url, schemes: ServiceURL.Scheme.rabbitMQ))
             let options = AMQPConnection.Options(
                 name: "consume", connectTimeout: .seconds(60), rpcTimeout: .seconds(60), heartbeat: 60, certificateAuthorities: "")
-            let broker = try RabbitMQBroker(host.url)
+            let broker = try RabbitMQBroker(host.url, configuration: .patient)
             let (time, losses) = (ManualTime(), RecordedFacts<Int>())
             let consumer = Self.consumer(time, open: { try await AMQPConnection.open(endpoint, options, onEvents: $0) }) { item in
                 losses.record(item.losses)
@@ -49,7 +49,7 @@ struct ConsumerSettlingTests {
             let again = PendingCall("the message") { try await consumer.receive(request) }
             #expect(try await again.value(within: .seconds(60)).map { $0.message.headers["number"] } == [7])
             #expect(losses.all == [1, 1])
-            await consumer.shutdown()
+            await consumer.shutdown(within: .seconds(60))
             await broker.shutdown()
         }
     }
