@@ -64,11 +64,7 @@ struct FaultScenario: Sendable {
     }
 
     private func instancesAreReady() async throws {
-        for instance in self.stage.instances {
-            try await Polling.until("\(instance) is back", within: .seconds(120)) {
-                (try? await SmokeClient(client: self.client, base: instance).get("/readyz"))?.status == 200
-            }
-        }
+        for instance in self.stage.instances { try await SmokeClient(client: self.client, base: instance).ready() }
     }
 
     /// Waits until all who were accepted have their mail, and sees that nobody has two.

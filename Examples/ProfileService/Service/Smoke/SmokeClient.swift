@@ -46,6 +46,13 @@ struct SmokeClient: Sendable {
         try await self.send(.PUT, path, body: body, cookie: cookie)
     }
 
+    /// Waits until this part and all that it stands on are up.
+    func ready() async throws {
+        try await Polling.until("\(self.base)/readyz answers 200", within: .seconds(120)) {
+            (try? await self.get("/readyz"))?.status == 200
+        }
+    }
+
     /// Logs a seeded user in.
     ///
     /// - Returns: the session's cookie.

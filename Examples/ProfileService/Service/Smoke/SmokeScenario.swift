@@ -53,9 +53,7 @@ struct SmokeScenario: Sendable {
 
     @Sendable private func ready() async throws -> (String, [String: Double]) {
         for base in self.stage.instances + [self.stage.empty, self.stage.proxy] {
-            try await Polling.until("\(base)/readyz answers 200", within: .seconds(120)) {
-                (try? await SmokeClient(client: self.client, base: base).get("/readyz"))?.status == 200
-            }
+            try await SmokeClient(client: self.client, base: base).ready()
         }
         return ("proxy, \(self.stage.instances.count) instances, database, cache, sessions and queue are up", [:])
     }
